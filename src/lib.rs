@@ -1,0 +1,2 @@
+//! Ironhoard: shared-memory handoff between a pinned Rust engine and host processes.
+pub mod layout;
