@@ -18,3 +18,6 @@
 //! point is used only where a map is made, never where a move is judged.
 
 pub mod map;
+pub mod record;
+pub mod tag;
+pub mod validate;
