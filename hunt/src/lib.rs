@@ -17,7 +17,10 @@
 //! Everything here is deterministic: the same inputs give the same replies, on any machine. Floating
 //! point is used only where a map is made, never where a move is judged.
 
+pub mod game;
 pub mod map;
+pub mod oracle;
 pub mod record;
 pub mod tag;
 pub mod validate;
+pub mod walk;
