@@ -40,6 +40,15 @@ pub struct GenerateOptions {
 }
 
 impl GenerateOptions {
+    /// A city of the size of Gothenburg, walked on foot: what a demo falls back to without a real map.
+    pub fn like_gothenburg(seed: u64) -> GenerateOptions {
+        GenerateOptions {
+            nodes: 99_941,
+            streets: 113_122,
+            seed,
+        }
+    }
+
     /// A city of `nodes` nodes with as many streets as a real one: about 2.3 arcs leave a node.
     pub fn city(nodes: u32, seed: u64) -> GenerateOptions {
         let loops = u64::from(nodes) * u64::from(LOOPS_PER_1000) / 1000;

@@ -92,50 +92,83 @@ impl Walker {
             Behaviour::Honest => return None,
             Behaviour::Duplicate => self.last?,
             Behaviour::BadTag => self.forged(honest),
-            Behaviour::UnknownPlayer => {
-                let player = NOBODY | u64::from(self.random.random::<u32>());
-                self.signed(Move { player, ..honest })
+            Behaviour::TooOld | Behaviour::UnknownPlayer | Behaviour::Malformed => {
+                let unjudged = self.unjudged(behaviour, honest)?;
+                self.signed(unjudged)
             }
-            Behaviour::Malformed => match self.random.random_range(1..=u8::MAX) {
-                kind if kind % 2 == 0 => self.signed(Move { kind, ..honest }),
-                flags => self.signed(Move { flags, ..honest }),
-            },
-            Behaviour::TooOld => {
-                let oldest = self.sequence.checked_sub(WINDOW)?;
-                let sequence = self.random.random_range(0..=oldest);
-                self.signed(Move { sequence, ..honest })
-            }
-            Behaviour::Teleport => {
-                let place = self.out_of_reach(map, honest.time_ms, max_speed_cm_s)?;
-                self.judged(Move {
-                    from: place.from,
-                    to: place.to,
-                    offset_dm: place.offset_dm,
-                    ..honest
-                })
-            }
-            Behaviour::UnknownEdge => {
-                let to = self.random.random_range(0..map.node_count());
-                let is_edge = map.arc(honest.from, to).is_some();
-                self.judged(Move {
-                    to: if is_edge { map.node_count() } else { to },
-                    ..honest
-                })
-            }
-            Behaviour::BadOffset => {
-                let length_dm = map.arc(honest.from, honest.to)?.length_dm;
-                self.judged(Move {
-                    offset_dm: length_dm.checked_add(1)?,
-                    ..honest
-                })
-            }
-            Behaviour::BadTime => {
-                self.last?;
-                let time_ms = self.random.random_range(0..self.stand.time_ms.max(1));
-                (time_ms < self.stand.time_ms).then(|| self.judged(Move { time_ms, ..honest }))?
+            Behaviour::Teleport => self.teleport(honest, map, max_speed_cm_s)?,
+            Behaviour::UnknownEdge | Behaviour::BadOffset | Behaviour::BadTime => {
+                let twisted = self.twisted(behaviour, honest, map)?;
+                self.judged(twisted)
             }
         };
         Some(Step { bytes, behaviour })
+    }
+
+    /// A move that the engine refuses before it looks at the place; its sequence stays unused.
+    fn unjudged(&mut self, behaviour: Behaviour, honest: Move) -> Option<Move> {
+        let mut step = honest;
+        match behaviour {
+            Behaviour::UnknownPlayer => {
+                step.player = NOBODY | u64::from(self.random.random::<u32>())
+            }
+            Behaviour::TooOld => {
+                let newest = self.sequence.checked_sub(WINDOW)?;
+                step.sequence = self.random.random_range(0..=newest);
+            }
+            _ => match self.random.random_range(1..=u8::MAX) {
+                kind if kind % 2 == 0 => step.kind = kind,
+                flags => step.flags = flags,
+            },
+        }
+        Some(step)
+    }
+
+    /// A move to a place or a time that there is not.
+    fn twisted(&mut self, behaviour: Behaviour, honest: Move, map: &StreetMap) -> Option<Move> {
+        let mut step = honest;
+        match behaviour {
+            Behaviour::UnknownEdge => {
+                let to = self.random.random_range(0..map.node_count());
+                let is_edge = map.arc(honest.from, to).is_some();
+                step.to = if is_edge { map.node_count() } else { to };
+            }
+            Behaviour::BadOffset => {
+                let length_dm = map.arc(honest.from, honest.to)?.length_dm;
+                step.offset_dm = length_dm.checked_add(1)?;
+            }
+            _ => {
+                let now_ms = self.last.map(|_| self.stand.time_ms)?;
+                step.time_ms = self.draw(now_ms.max(1));
+                (step.time_ms < now_ms).then_some(())?;
+            }
+        }
+        Some(step)
+    }
+
+    /// A move to a place that cannot be reached from here in the time of the honest one.
+    fn teleport(
+        &mut self,
+        honest: Move,
+        map: &StreetMap,
+        max_speed_cm_s: u32,
+    ) -> Option<[u8; MOVE_BYTES]> {
+        self.last?;
+        let elapsed_ms = honest.time_ms - self.stand.time_ms;
+        let here = point(map, &self.stand)?;
+        let is_too_far = |there: &Stand| {
+            point(map, there)
+                .is_some_and(|there| !is_reachable(&here, &there, elapsed_ms, max_speed_cm_s))
+        };
+        let there = (0..TELEPORT_TRIES)
+            .map(|_| anywhere(map, &mut self.random))
+            .find(is_too_far)?;
+        Some(self.judged(Move {
+            from: there.from,
+            to: there.to,
+            offset_dm: there.offset_dm,
+            ..honest
+        }))
     }
 
     /// Signs a lie that the engine will judge, so that its sequence is used up.
@@ -154,9 +187,8 @@ impl Walker {
 
     fn forged(&mut self, step: Move) -> [u8; MOVE_BYTES] {
         let mut bytes = self.signed(step);
-        bytes[self
-            .random
-            .random_range(MOVE_TAG.start as u32..MOVE_TAG.end as u32) as usize] ^= 1;
+        let at = MOVE_TAG.start + self.draw(MOVE_TAG.len() as u32) as usize;
+        bytes[at] ^= 1;
         bytes
     }
 
@@ -211,24 +243,6 @@ impl Walker {
                 arcs[choice + usize::from(choice >= back)].to
             }
         }
-    }
-
-    /// Some place that cannot be reached from here until `time_ms`.
-    fn out_of_reach(
-        &mut self,
-        map: &StreetMap,
-        time_ms: u32,
-        max_speed_cm_s: u32,
-    ) -> Option<Stand> {
-        self.last?;
-        let elapsed_ms = time_ms - self.stand.time_ms;
-        let here = point(map, &self.stand)?;
-        (0..TELEPORT_TRIES)
-            .map(|_| anywhere(map, &mut self.random))
-            .find(|there| {
-                point(map, there)
-                    .is_some_and(|there| !is_reachable(&here, &there, elapsed_ms, max_speed_cm_s))
-            })
     }
 }
 
