@@ -209,12 +209,19 @@ pub struct Reply {
 
 impl Reply {
     /// The bytes of this reply.
-    #[inline]
     pub fn encode(&self) -> [u8; REPLY_BYTES] {
+        let mut bytes = [0; REPLY_BYTES];
+        self.encode_into(&mut bytes);
+        bytes
+    }
+
+    /// Writes the reply where it is to lie: a copy right after these narrow stores would have to wait
+    /// for them.
+    #[inline]
+    pub fn encode_into(&self, bytes: &mut [u8; REPLY_BYTES]) {
         let place = self.place.unwrap_or(Point { x: 0, y: 0, z: 0 });
         let placed = if self.place.is_some() { MARK_PLACED } else { 0 };
         let duplicate = if self.is_duplicate { MARK_DUPLICATE } else { 0 };
-        let mut bytes = [0; REPLY_BYTES];
         bytes[0..8].copy_from_slice(&self.player.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.sequence.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.time_ms.to_le_bytes());
@@ -223,7 +230,7 @@ impl Reply {
         bytes[24..28].copy_from_slice(&place.z.to_le_bytes());
         bytes[28..30].copy_from_slice(&self.strikes.to_le_bytes());
         bytes[30] = placed | duplicate;
-        bytes
+        bytes[31] = 0;
     }
 
     /// The reply in these bytes; `None` where they are not the 32 bytes of one or carry unknown marks.

@@ -1,8 +1,13 @@
 //! Prepared map files: what is saved comes back, and whatever else lies in the file is refused.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use ironhoard_hunt::game::{Game, GameOptions};
 use ironhoard_hunt::map::{generate, GenerateOptions, MapError, StreetMap};
+use ironhoard_hunt::oracle::{City, Oracle};
+use ironhoard_hunt::tag::WorldSecret;
+use ironhoard_hunt::walk::{BadRates, WalkOptions, Walkers};
 use sha2::{Digest, Sha256};
 
 fn town() -> StreetMap {
@@ -151,4 +156,37 @@ fn a_save_that_fails_leaves_nothing_behind() {
     assert!(town()
         .save(&folder.path().join("no/such/folder/map.ihmap"))
         .is_err());
+}
+
+/// Whoever can write the file can write the checksum too: what passes must still be harmless.
+#[test]
+fn a_changed_map_with_a_right_checksum_is_refused_or_can_be_walked() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = saved(folder.path());
+    let secret = WorldSecret::from_seed(1);
+    let mut walked = 0;
+    for at in (64..good.len()).step_by(11) {
+        let mut changed = good.clone();
+        changed[at] ^= 1 << (at % 8);
+        let Ok(map) = load(folder.path(), &sealed(changed)) else {
+            continue;
+        };
+        let map = Arc::new(map);
+        let walk = WalkOptions {
+            rates: BadRates::each(50_000),
+            ..WalkOptions::honest(0..4, at as u64)
+        };
+        let options = GameOptions {
+            players: 4,
+            max_speed_cm_s: walk.max_speed_cm_s,
+            secret: secret.clone(),
+        };
+        let mut game = Game::new(map.clone(), &options).unwrap();
+        let mut oracle = Oracle::new(City::new(&map), &options);
+        for step in Walkers::new(map, &secret, &walk).unwrap().take(100) {
+            assert_eq!(game.apply(&step.bytes), oracle.answer(&step.bytes));
+        }
+        walked += 1;
+    }
+    assert!(walked > 50, "{walked}");
 }

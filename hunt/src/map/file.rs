@@ -138,8 +138,12 @@ impl StreetMap {
         }
         let sane =
             |arc: &StreetArc| arc.to < self.node_count() && arc.length_dm > 0 && arc.spare == 0;
-        match self.arcs.iter().position(|arc| !sane(arc)) {
-            Some(arc) => Err(format!("arc {arc} leads nowhere")),
+        if let Some(arc) = self.arcs.iter().position(|arc| !sane(arc)) {
+            return Err(format!("arc {arc} leads nowhere"));
+        }
+        let ordered = |node| self.arcs_from(node).is_sorted_by(|a, b| a.to < b.to);
+        match (0..self.node_count()).find(|&node| !ordered(node)) {
+            Some(node) => Err(format!("the arcs of node {node} are not in order")),
             None => Ok(()),
         }
     }
