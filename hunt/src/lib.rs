@@ -17,6 +17,9 @@
 //! Everything here is deterministic: the same inputs give the same replies, on any machine. Floating
 //! point is used only where a map is made, never where a move is judged.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 pub mod game;
 pub mod map;
 pub mod oracle;
