@@ -6,8 +6,11 @@
 //! ```
 //!
 //! Without an address that is a multiple of 2 MiB the kernel can neither collapse memory nor map a
-//! collapsed page with one entry. `MAP_FIXED_NOREPLACE` makes the last step safe: another thread may
-//! take the address in between, and then we lose a try and it loses nothing.
+//! collapsed page with one entry. `MAP_FIXED_NOREPLACE` makes the last step safe: somebody else's thread
+//! may take the address in between, and then we lose a try and it loses nothing. Our own threads queue
+//! up, because the kernel offers all of them the same address. (Mapping over the reservation instead
+//! would need no second try, but kernels before 6.12 remove it also when they then refuse the mapping,
+//! and cleaning up after that could hit whoever got the address next.)
 //!
 //! Then, in this order:
 //!
@@ -19,6 +22,7 @@
 
 use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
@@ -28,7 +32,9 @@ use super::error::RegionError;
 use super::pages::{PageSize, HUGE_PAGE, SMALL_PAGE};
 use super::smaps;
 
-/// How often another thread may snatch the address before we give up.
+/// Held from looking for an address to mapping there.
+static PLACEMENT: Mutex<()> = Mutex::new(());
+/// How often others may snatch the address before we give up.
 const PLACEMENT_TRIES: usize = 16;
 /// How often a collapse is tried: it fails for a moment while a page is on its way elsewhere.
 const COLLAPSE_TRIES: usize = 3;
@@ -157,6 +163,7 @@ impl Pages {
     fn place(fd: BorrowedFd<'_>, bytes: u64, writable: bool) -> Result<Pages, RegionError> {
         let failed = |source| map_error(bytes, writable, source);
         let length = usize::try_from(bytes).map_err(|_| failed(Errno::NOMEM))?;
+        let _turn = PLACEMENT.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..PLACEMENT_TRIES {
             let address = free_address(length).map_err(failed)?;
             if let Some(pages) = Self::at(address, fd, length, writable).map_err(failed)? {
@@ -286,6 +293,7 @@ fn free_address(bytes: usize) -> Result<usize, Errno> {
 fn map_error(bytes: u64, writable: bool, source: Errno) -> RegionError {
     let advice = match source {
         Errno::PERM => "the region is sealed against new writers; map it before sealing",
+        Errno::EXIST => "other threads took each address that was free; try again",
         Errno::ACCESS => "the descriptor does not allow it; ask for the right one",
         _ => "the address space or its limits are exhausted (`ulimit -v`, vm.max_map_count)",
     };
@@ -294,5 +302,32 @@ fn map_error(bytes: u64, writable: bool, source: Errno) -> RegionError {
         access: if writable { "read-write" } else { "read-only" },
         advice,
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::region::{PageMode, Region};
+
+    const BYTES: u64 = 256 << 10;
+
+    fn present(pages: &Pages) -> Option<u64> {
+        let start = pages.start.as_ptr() as u64;
+        smaps::present_bytes(start..start + pages.bytes as u64)
+    }
+
+    #[test]
+    fn populate_and_touch_make_all_pages_present() {
+        let region = Region::create("present", BYTES, PageMode::Small).unwrap();
+        for writable in [true, false] {
+            let touched = Pages::place(region.fd(), BYTES, writable).unwrap();
+            assert_eq!(present(&touched), Some(0));
+            touched.touch();
+            assert_eq!(present(&touched), Some(BYTES));
+            let populated = Pages::place(region.fd(), BYTES, writable).unwrap();
+            populated.populate(writable).unwrap();
+            assert_eq!(present(&populated), Some(BYTES));
+        }
     }
 }

@@ -175,10 +175,15 @@ impl Region {
     fn on_hugetlb(name: &str, bytes: u64) -> Result<Region, RegionError> {
         let flags = MemfdFlags::HUGETLB | MemfdFlags::HUGE_2MB;
         let region = Self::unallocated(name, bytes, PageSize::Huge2M, flags)?;
-        region.allocate().map_err(|source| match source {
-            Errno::NOSPC | Errno::NOMEM => no_huge_pages(region.bytes, source),
-            source => RegionError::Allocate { bytes, source },
-        })?;
+        if let Err(source) = region.allocate() {
+            let bytes = region.bytes;
+            // Before the pool is looked at: the descriptor holds the pages that it did get.
+            drop(region);
+            return Err(match source {
+                Errno::NOSPC | Errno::NOMEM => no_huge_pages(bytes, source),
+                source => RegionError::Allocate { bytes, source },
+            });
+        }
         Ok(region)
     }
 

@@ -21,6 +21,13 @@ pub(super) fn page_size_of(range: Range<u64>) -> io::Result<PageSize> {
     Ok(judge(entry, range.end - range.start))
 }
 
+/// Bytes of the mapping that this process's page tables hold.
+#[cfg(test)]
+pub(super) fn present_bytes(range: Range<u64>) -> Option<u64> {
+    let smaps = fs::read_to_string("/proc/self/smaps").ok()?;
+    Some(kib(entry_of(&smaps, &range)?, "Rss:")? * 1024)
+}
+
 /// The lines behind the headline of the mapping `range`.
 fn entry_of<'a>(smaps: &'a str, range: &Range<u64>) -> Option<&'a str> {
     let headline = format!("{:08x}-{:08x} ", range.start, range.end);
