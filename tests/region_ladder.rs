@@ -211,6 +211,14 @@ fn is_mapped(address: *mut u8) -> bool {
     unsafe { libc::msync(address.cast(), 4096, libc::MS_ASYNC) == 0 }
 }
 
+/// Puts a page of anonymous memory at `address`, which must be free.
+fn map_something_else(address: *mut u8) {
+    let flags = rustix::mm::MapFlags::PRIVATE | rustix::mm::MapFlags::FIXED_NOREPLACE;
+    let protection = rustix::mm::ProtFlags::READ;
+    // SAFETY: NOREPLACE takes no address that is in use.
+    let _ = unsafe { rustix::mm::mmap_anonymous(address.cast(), 4096, protection, flags) };
+}
+
 #[test]
 fn a_child_does_not_inherit_a_mapping() {
     let Some(_pool) = HugePages::with_free(1) else {
@@ -220,22 +228,24 @@ fn a_child_does_not_inherit_a_mapping() {
         let region = Region::create("not-for-children", MIB, mode).unwrap();
         let mapping = Mapping::read_write(region.fd(), region.bytes()).unwrap();
         assert!(is_mapped(mapping.as_ptr()));
-        // SAFETY: the child makes two system calls and exits; it touches no lock and no allocator.
+        // SAFETY: the child makes a few system calls and exits; it touches no lock and no allocator.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            let seen = is_mapped(mapping.as_ptr());
+            let address = mapping.as_ptr();
+            let seen = is_mapped(address);
+            map_something_else(address);
+            drop(mapping);
+            let damaged = !is_mapped(address);
             // SAFETY: ends the child at once, without the parent's destructors.
-            unsafe { libc::_exit(i32::from(seen)) };
+            unsafe { libc::_exit(i32::from(seen) + 2 * i32::from(damaged)) };
         }
         let mut status = -1;
         // SAFETY: `child` is our child and `status` is a valid place for the answer.
         assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
         assert!(libc::WIFEXITED(status), "{mode}: child died: {status:#x}");
-        assert_eq!(
-            libc::WEXITSTATUS(status),
-            0,
-            "{mode}: the child sees the region"
-        );
+        let answer = libc::WEXITSTATUS(status);
+        assert_eq!(answer & 1, 0, "{mode}: the child sees the region");
+        assert_eq!(answer & 2, 0, "{mode}: dropping hit the child's memory");
     }
 }
 

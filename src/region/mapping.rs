@@ -41,6 +41,8 @@ const COLLAPSE_TRIES: usize = 3;
 
 /// A shared mapping of a whole region, unmapped when dropped.
 ///
+/// A forked child does not have it: there a touch ends in SIGSEGV, and dropping does nothing.
+///
 /// It hands out an address and no slices: another process may write the memory at any time, so what
 /// may be done with it is up to who knows the protocol. The address stays valid and all pages present
 /// as long as the mapping lives, provided that the region's seals were checked
@@ -147,10 +149,12 @@ pub(super) fn collapse(fd: BorrowedFd<'_>, bytes: u64) -> Result<(), RegionError
 }
 
 /// Address space that we own: `bytes` bytes from `start`, mapped from when this exists until it drops.
+/// A forked child has a copy of the value and no mapping.
 #[derive(Debug)]
 struct Pages {
     start: NonNull<u8>,
     bytes: usize,
+    mapped_by: u32,
 }
 
 // SAFETY: `Pages` is the right to unmap a range of addresses, which any thread may do. It lends no
@@ -194,7 +198,11 @@ impl Pages {
             Err(errno) => return Err(errno),
         };
         let start = NonNull::new(got.cast::<u8>()).ok_or(Errno::NOMEM)?;
-        let pages = Pages { start, bytes };
+        let pages = Pages {
+            start,
+            bytes,
+            mapped_by: std::process::id(),
+        };
         pages.advise(Advice::LinuxDontFork)?;
         Ok((start.as_ptr() as usize == address).then_some(pages))
     }
@@ -271,6 +279,9 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
+        if self.mapped_by != std::process::id() {
+            return; // In a child the addresses may belong to something else by now.
+        }
         // SAFETY: the range was mapped by `at`, is unmapped here only, and whoever got the address from
         // `as_ptr` knows that it ends with the mapping. The only error is a range that is no mapping.
         let answer = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.bytes) };

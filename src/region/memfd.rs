@@ -30,7 +30,7 @@ use super::report;
 /// From this size on mode `auto` tries for 2 MiB pages.
 const AUTO_HUGE_FROM: u64 = 256 << 10;
 /// Nothing larger is even tried.
-const MOST_BYTES: u64 = 1 << 44;
+pub(super) const MOST_BYTES: u64 = 1 << 44;
 /// The kernel allows 249 bytes for a memfd's name; a few are left for those who add to it.
 const MOST_NAME: usize = 200;
 
@@ -90,11 +90,13 @@ impl Region {
         if bytes == 0 || bytes > MOST_BYTES {
             return Err(RegionError::BadSize { bytes });
         }
-        match mode {
+        let region = match mode {
             PageMode::RequireHuge => Self::on(PageSize::Huge2M, name, bytes),
             PageMode::Auto if bytes >= AUTO_HUGE_FROM => Self::down_the_ladder(name, bytes),
             PageMode::Auto | PageMode::Small => Self::on(PageSize::Small4K, name, bytes),
-        }
+        }?;
+        tracing::debug!(region = name, bytes = region.bytes, pages = %region.page_size, "created");
+        Ok(region)
     }
 
     /// Bytes of the region: whole pages, at least what was asked for.

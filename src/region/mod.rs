@@ -25,12 +25,16 @@
 //!
 //! What was got is read back from the kernel ([`Mapping::page_size`]), never believed.
 //!
-//! Costs: creating 64 MiB takes about 7 ms on 2 MiB pages and 20 ms on 4 KiB pages, all of it zeroing;
-//! mapping it 0.6 ms and 11 to 14 ms, in each process, because page tables are private.
+//! Costs of 64 MiB, measured (docs/decisions/0001-pages.md): creating and mapping 10 ms on hugetlb, 84 ms
+//! on collapsed and 60 ms on 4 KiB pages; mapping in the next process 0.2, 0.5 and 15 ms, because page
+//! tables are private to each.
 //!
 //! Caveats. Whoever runs under the creator's uid may ptrace it: that is no boundary (use another uid
 //! for hosts that must not be trusted). A memory limit of a container ends the process by SIGKILL
 //! where it is passed, whatever the call was.
+//!
+//! Hosts that cannot be passed a descriptor use a named segment, with weaker promises: `NamedRegion`,
+//! behind the feature `named`.
 //!
 //! The mapping is made with `rustix::mm`: `memmap2` cannot choose the address, and `MADV_COLLAPSE` as
 //! well as a huge page table entry need one that is a multiple of 2 MiB.
@@ -39,6 +43,8 @@ mod check;
 mod error;
 mod mapping;
 mod memfd;
+#[cfg(feature = "named")]
+mod named;
 mod pages;
 mod report;
 mod smaps;
@@ -47,5 +53,7 @@ pub use check::{check_fd, Expect, RegionIdentity, SealNames, Seals};
 pub use error::RegionError;
 pub use mapping::Mapping;
 pub use memfd::{LadderNote, Region};
+#[cfg(feature = "named")]
+pub use named::{NamedError, NamedRegion};
 pub use pages::{PageCounters, PageCounts, PageMode, PageSize, HUGE_PAGE, SMALL_PAGE};
 pub use report::{reserve_report, ReserveReport};
