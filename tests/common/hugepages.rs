@@ -33,10 +33,8 @@ impl HugePages {
                 // Not `eprintln!`: the test harness would swallow it.
                 let test = std::thread::current();
                 let name = test.name().unwrap_or("a test").to_owned();
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "SKIPPED {name}: {reason}; run as root with memory to spare"
-                );
+                let line = format!("SKIPPED {name}: {reason}; run as root with memory to spare\n");
+                let _ = std::io::stderr().write_all(line.as_bytes());
                 None
             }
         }
