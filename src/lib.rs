@@ -1,2 +1,3 @@
 //! Ironhoard: shared-memory handoff between a pinned Rust engine and host processes.
 pub mod layout;
+pub mod ring;
