@@ -112,7 +112,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     pub fn release(&mut self) {
         if self.released != self.next.position {
             self.released = self.next.position;
-            self.own_position.publish(self.next.position);
+            self.own_position.publish(self.next);
         }
     }
 
