@@ -46,6 +46,8 @@ struct FloorResult {
     host_core: usize,
     page_size: u64,
     clock: &'static str,
+    /// The clock's step; percentiles are read between two steps.
+    clock_step_ns: f64,
     /// The stream floor by class of floor, in the order of `floors`.
     stream_floors: Vec<StreamFloor>,
     /// Warm floor divided by walking floor, by class of floor.
@@ -210,6 +212,7 @@ impl FloorResult {
             host_core: cores.host,
             page_size,
             clock: clock.name(),
+            clock_step_ns: clock.ns(clock.step_ticks()),
             stream_floors: stream_floors(measured),
             summary: summarise(&measured.iter().map(|one| one.slice).collect::<Vec<_>>()),
         }
@@ -277,12 +280,13 @@ fn as_table(result: &FloorResult) -> String {
         .as_ref()
         .map_or_else(String::new, |note| format!("\n{note}"));
     format!(
-        "{figures}\n\n{distances}\n\nengine on core {}, host on core {}, pages of {}, clock {}; \
+        "{figures}\n\n{distances}\n\nengine on core {}, host on core {}, pages of {}, clock {} in steps of {}; \
          {} slices kept, {} dropped{note}",
         result.engine_core,
         result.host_core,
         report::page_size(result.page_size),
         result.clock,
+        nanoseconds(result.clock_step_ns),
         summary.slices,
         summary.slices_dropped,
     )

@@ -96,9 +96,9 @@ impl Slice {
 
     /// Whether the machine stood still: both floors are real and differ by at most 10 %.
     pub fn is_steady(&self) -> bool {
-        let low = self.before.p50_ns.min(self.after.p50_ns);
-        let high = self.before.p50_ns.max(self.after.p50_ns);
-        low > 0.0 && high.is_finite() && high - low <= FLOOR_TOLERANCE * low
+        let (before, after) = (self.before.p50_ns, self.after.p50_ns);
+        let low = before.min(after);
+        low > 0.0 && (before - after).abs() <= FLOOR_TOLERANCE * low
     }
 
     fn floor(&self) -> Reading {
