@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 use super::samples::Samples;
-use super::stream_floor;
+use super::stream_floor::{self, BACK_OFF};
 
 /// Lines each way over which the walking floor walks.
 pub const WALK_LINES: usize = 1024;
@@ -36,7 +36,7 @@ pub const TIMED_LAPS: usize = 4;
 /// Without progress for this long a side gives up.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Looks at a line between two looks at the clock.
-const LOOKS: u32 = 1 << 22;
+const LOOKS: u32 = 1 << 20;
 
 /// One cache line of eight words that either process may read while the other writes it.
 #[repr(C, align(64))]
@@ -194,12 +194,12 @@ pub fn drive(
     samples: &mut Samples,
 ) -> Result<(), FloorError> {
     match (assignment.kind, assignment.pause) {
-        (Kind::Walking, false) => drive_walk::<false, false>(lines, assignment, clock, samples),
-        (Kind::Walking, true) => drive_walk::<false, true>(lines, assignment, clock, samples),
-        (Kind::Warm, false) => drive_walk::<true, false>(lines, assignment, clock, samples),
-        (Kind::Warm, true) => drive_walk::<true, true>(lines, assignment, clock, samples),
-        (Kind::Stream, false) => stream_floor::write::<false>(lines, assignment, clock, samples),
-        (Kind::Stream, true) => stream_floor::write::<true>(lines, assignment, clock, samples),
+        (Kind::Walking, false) => drive_walk::<false, 0>(lines, assignment, clock, samples),
+        (Kind::Walking, true) => drive_walk::<false, 1>(lines, assignment, clock, samples),
+        (Kind::Warm, false) => drive_walk::<true, 0>(lines, assignment, clock, samples),
+        (Kind::Warm, true) => drive_walk::<true, 1>(lines, assignment, clock, samples),
+        (Kind::Stream, false) => stream_floor::write::<0>(lines, assignment, clock, samples),
+        (Kind::Stream, true) => stream_floor::write::<1>(lines, assignment, clock, samples),
     }
 }
 
@@ -210,16 +210,16 @@ pub fn drive(
 /// [`FloorError::Stalled`] if the driver makes no progress for three seconds.
 pub fn respond(lines: &Lines, assignment: &Assignment) -> Result<(), FloorError> {
     match (assignment.kind, assignment.pause) {
-        (Kind::Walking, false) => respond_walk::<false, false>(lines, assignment),
-        (Kind::Walking, true) => respond_walk::<false, true>(lines, assignment),
-        (Kind::Warm, false) => respond_walk::<true, false>(lines, assignment),
-        (Kind::Warm, true) => respond_walk::<true, true>(lines, assignment),
-        (Kind::Stream, false) => stream_floor::read::<false>(lines, assignment),
-        (Kind::Stream, true) => stream_floor::read::<true>(lines, assignment),
+        (Kind::Walking, false) => respond_walk::<false, 0>(lines, assignment),
+        (Kind::Walking, true) => respond_walk::<false, 1>(lines, assignment),
+        (Kind::Warm, false) => respond_walk::<true, 0>(lines, assignment),
+        (Kind::Warm, true) => respond_walk::<true, 1>(lines, assignment),
+        (Kind::Stream, false) => stream_floor::read::<0>(lines, assignment),
+        (Kind::Stream, true) => stream_floor::read::<BACK_OFF>(lines, assignment),
     }
 }
 
-fn drive_walk<const WARM: bool, const PAUSE: bool>(
+fn drive_walk<const WARM: bool, const PAUSES: u32>(
     lines: &Lines,
     assignment: &Assignment,
     clock: &Clock,
@@ -229,7 +229,7 @@ fn drive_walk<const WARM: bool, const PAUSE: bool>(
     let mut last = clock.ticks();
     for number in assignment.first..assignment.first + assignment.rounds {
         hop::<WARM>(&lines.requests, number);
-        wait::<PAUSE>(word(&lines.replies, number), number)?;
+        wait::<PAUSES>(word(&lines.replies, number), number)?;
         let now = clock.ticks();
         if number >= timed_from {
             samples.push(now - last);
@@ -239,12 +239,12 @@ fn drive_walk<const WARM: bool, const PAUSE: bool>(
     Ok(())
 }
 
-fn respond_walk<const WARM: bool, const PAUSE: bool>(
+fn respond_walk<const WARM: bool, const PAUSES: u32>(
     lines: &Lines,
     assignment: &Assignment,
 ) -> Result<(), FloorError> {
     for number in assignment.first..assignment.first + assignment.rounds {
-        wait::<PAUSE>(word(&lines.requests, number), number)?;
+        wait::<PAUSES>(word(&lines.requests, number), number)?;
         hop::<WARM>(&lines.replies, number);
     }
     Ok(())
@@ -265,15 +265,15 @@ fn hop<const WARM: bool>(lines: &[Line; WALK_LINES], number: u64) {
     }
 }
 
-/// Spins until `word` is `value`.
+/// Spins until `word` is `value`, with so many `PAUSE` instructions between two looks.
 #[inline(always)]
-pub fn wait<const PAUSE: bool>(word: &AtomicU64, value: u64) -> Result<(), FloorError> {
-    wait_until::<PAUSE>(word, |found| found == value)
+pub fn wait<const PAUSES: u32>(word: &AtomicU64, value: u64) -> Result<(), FloorError> {
+    wait_until::<PAUSES>(word, |found| found == value)
 }
 
-/// Spins until what is found in `word` is `enough`.
+/// Spins until what is found in `word` is `enough`, with so many `PAUSE` between two looks.
 #[inline(always)]
-pub fn wait_until<const PAUSE: bool>(
+pub fn wait_until<const PAUSES: u32>(
     word: &AtomicU64,
     enough: impl Fn(u64) -> bool,
 ) -> Result<(), FloorError> {
@@ -284,7 +284,7 @@ pub fn wait_until<const PAUSE: bool>(
             if enough(word.load(Ordering::Acquire)) {
                 return Ok(());
             }
-            if PAUSE {
+            for _ in 0..PAUSES {
                 std::hint::spin_loop();
             }
         }

@@ -136,7 +136,7 @@ pub fn serve(memory: OwnedFd, core: usize) -> Result<(), PairError> {
     lines.ready.0[0].store(1, Ordering::Release);
     for number in 1.. {
         let command = &lines.command.0;
-        wait::<true>(&command[0], number)?;
+        wait::<1>(&command[0], number)?;
         // Relaxed: ordered by the acquire load in `wait`.
         let words = [1, 2, 3, 4].map(|place| command[place].load(Ordering::Relaxed));
         match Assignment::decode(words) {

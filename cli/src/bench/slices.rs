@@ -212,10 +212,14 @@ fn summarise_class(class: usize, kept: &[&Slice]) -> Option<ClassSummary> {
 }
 
 fn busy_note(kept: usize, dropped: usize) -> String {
+    let advice = if dropped > kept {
+        "Stop other work on these two cores and run again"
+    } else {
+        "Run again with more slices, and without other work on these two cores"
+    };
     format!(
-        "the machine is too busy for a headline: {kept} slices kept, {dropped} dropped \
-         (at least {HEADLINE_NEEDS} kept are needed, and no more dropped than kept). \
-         Stop other work on these two cores and run again"
+        "no headline: {kept} slices kept, {dropped} dropped because the machine was too busy \
+         (at least {HEADLINE_NEEDS} kept are needed, and no more dropped than kept). {advice}"
     )
 }
 

@@ -18,6 +18,10 @@ use super::samples::Samples;
 
 /// Lines after which the reader says how far it is.
 const EIGHTH: u64 = STREAM_LINES as u64 / 8;
+/// `PAUSE` instructions between two looks of a reader that backs off from an empty line. A reader
+/// that looks again at once can stay on the writer's heels for long, taking each line away while
+/// it is being written, and a line then costs four times as much.
+pub(super) const BACK_OFF: u32 = 32;
 /// Lines of one lap.
 const LAP: u64 = STREAM_LINES as u64;
 
@@ -27,7 +31,7 @@ pub fn timed_lines(assignment: &Assignment) -> u64 {
 }
 
 /// The writing half: adds one sample, the time of all lines after the first lap.
-pub(super) fn write<const PAUSE: bool>(
+pub(super) fn write<const PAUSES: u32>(
     lines: &Lines,
     assignment: &Assignment,
     clock: &Clock,
@@ -35,21 +39,21 @@ pub(super) fn write<const PAUSE: bool>(
 ) -> Result<(), FloorError> {
     let end = assignment.first + assignment.rounds;
     let warm_end = end - timed_lines(assignment);
-    write_lines::<PAUSE>(lines, assignment.first, warm_end)?;
+    write_lines::<PAUSES>(lines, assignment.first, warm_end)?;
     let start = clock.ticks();
-    write_lines::<PAUSE>(lines, warm_end, end)?;
+    write_lines::<PAUSES>(lines, warm_end, end)?;
     samples.push(clock.ticks() - start);
     check_sum(lines, assignment)
 }
 
 /// The reading half.
-pub(super) fn read<const PAUSE: bool>(
+pub(super) fn read<const PAUSES: u32>(
     lines: &Lines,
     assignment: &Assignment,
 ) -> Result<(), FloorError> {
     let mut sum = 0u64;
     for number in assignment.first..assignment.first + assignment.rounds {
-        sum = sum.wrapping_add(read_line::<PAUSE>(lines, number)?);
+        sum = sum.wrapping_add(read_line::<PAUSES>(lines, number)?);
         if (number + 1) % EIGHTH == 0 {
             // Relaxed: made visible by the release store of the position.
             lines.stream_sum.0[0].store(sum, Ordering::Relaxed);
@@ -62,16 +66,16 @@ pub(super) fn read<const PAUSE: bool>(
 }
 
 /// Writes the lines `from..to` into an empty buffer and waits until all of them are read.
-fn write_lines<const PAUSE: bool>(lines: &Lines, from: u64, to: u64) -> Result<(), FloorError> {
+fn write_lines<const PAUSES: u32>(lines: &Lines, from: u64, to: u64) -> Result<(), FloorError> {
     let position = &lines.stream_position.0[0];
     for number in from..to {
         if number % EIGHTH == 0 {
             let free_from = (number + EIGHTH).saturating_sub(LAP);
-            wait_until::<PAUSE>(position, |read| read >= free_from)?;
+            wait_until::<PAUSES>(position, |read| read >= free_from)?;
         }
         write_line(&lines.stream[number as usize % STREAM_LINES], number);
     }
-    wait::<PAUSE>(position, to)
+    wait::<PAUSES>(position, to)
 }
 
 #[inline(always)]
@@ -85,9 +89,9 @@ fn write_line(line: &Line, number: u64) {
 }
 
 #[inline(always)]
-fn read_line<const PAUSE: bool>(lines: &Lines, number: u64) -> Result<u64, FloorError> {
+fn read_line<const PAUSES: u32>(lines: &Lines, number: u64) -> Result<u64, FloorError> {
     let line = &lines.stream[number as usize % STREAM_LINES];
-    wait::<PAUSE>(&line.0[0], word_value(number, 0))?;
+    wait::<PAUSES>(&line.0[0], word_value(number, 0))?;
     let mut sum = word_value(number, 0);
     for word in 1..8 {
         // Relaxed: ordered by the acquire load of the sequence word.
