@@ -27,6 +27,8 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(255, 127, 14),
     RGBColor(23, 190, 207),
 ];
+/// Font of everything but the caption.
+const TEXT: (&str, u32) = ("sans-serif", 16);
 /// Points of a curve for each tenfold step to the right.
 const POINTS_PER_STEP: u32 = 50;
 
@@ -96,6 +98,7 @@ fn draw(
         .x_label_formatter(&|rarity| percentile_label(*rarity))
         .y_label_formatter(&|ns| super::nanoseconds(*ns))
         .light_line_style(WHITE.mix(0.0))
+        .label_style(TEXT)
         .draw()?;
     for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
         chart
@@ -115,6 +118,7 @@ fn draw(
     }
     chart
         .configure_series_labels()
+        .label_font(TEXT)
         .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
