@@ -1,2 +1,6 @@
 //! Ironhoard: shared-memory handoff between a pinned Rust engine and host processes.
 pub mod layout;
+pub mod region;
+pub mod ring;
+pub mod sys;
+pub mod wait;

@@ -1,0 +1,130 @@
+//! A host as one shard sees it: its lanes on this shard, its doorbell, the flag that says *asleep*.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::lane::EngineLane;
+use crate::attach::EngineSide;
+use crate::lane::Regions;
+use crate::ring::{Consumer, Cursor, Producer};
+use crate::sys::barrier::Barrier;
+use crate::wait::{MemoryFlag, Sleeper, Waker};
+
+/// What a shard keeps of a host.
+pub(super) struct ShardHost {
+    /// The control thread's name for the host; never used twice.
+    pub(super) key: u64,
+    /// Those in use come first.
+    pub(super) lanes: Vec<EngineLane>,
+    pub(super) used: usize,
+    pub(super) sleeper: Sleeper<MemoryFlag>,
+    pub(super) doorbell: Arc<OwnedFd>,
+    pub(super) barrier: Barrier,
+}
+
+impl ShardHost {
+    /// The lanes to visit in each round.
+    #[inline(always)]
+    pub(super) fn used_lanes(&mut self) -> &mut [EngineLane] {
+        &mut self.lanes[..self.used]
+    }
+
+    /// Looks again which lanes the host uses. A pool of a thousand lanes costs a round nothing as
+    /// long as nobody takes them.
+    pub(super) fn look_for_used_lanes(&mut self) {
+        self.used = 0;
+        for index in 0..self.lanes.len() {
+            if self.lanes[index].is_used() {
+                self.lanes.swap(self.used, index);
+                self.used += 1;
+            }
+        }
+    }
+}
+
+/// How a shard's lanes are to be served.
+#[derive(Clone, Copy)]
+pub(super) struct Serving {
+    /// The handler's bound for replies, if it has one.
+    pub(super) largest_reply: Option<usize>,
+    /// A request that has seen this many engines die is not tried again.
+    pub(super) poison_after: u32,
+}
+
+/// Splits what attach left into one part for each shard that serves a lane of this host.
+pub(super) fn split(
+    key: u64,
+    side: &mut EngineSide,
+    regions: &Regions,
+    serving: Serving,
+) -> Vec<(usize, ShardHost)> {
+    let barrier = Barrier::agreed(side.terms.membarrier);
+    let doorbells: Vec<Arc<OwnedFd>> = side.doorbells.drain(..).map(Arc::new).collect();
+    let mut parts = Vec::new();
+    for (shard, doorbell) in doorbells.iter().enumerate() {
+        let lanes: Vec<EngineLane> = (0..side.terms.lanes)
+            .filter(|&lane| side.terms.lane_shards[lane as usize] as usize == shard)
+            .map(|lane| engine_lane(key, lane, side, regions, doorbell, serving))
+            .collect();
+        if !lanes.is_empty() {
+            let host = ShardHost {
+                key,
+                lanes,
+                used: 0,
+                sleeper: Sleeper::new(regions.shard_flag(shard as u32)),
+                doorbell: doorbell.clone(),
+                barrier,
+            };
+            parts.push((shard, host));
+        }
+    }
+    parts
+}
+
+fn engine_lane(
+    key: u64,
+    lane: u32,
+    side: &EngineSide,
+    regions: &Regions,
+    doorbell: &Arc<OwnedFd>,
+    serving: Serving,
+) -> EngineLane {
+    let resumed = side.resumed.as_ref().map(|lanes| &lanes[lane as usize]);
+    let first = resumed.map_or(1, |lane| lane.last_reply.wrapping_add(1));
+    let requests = Cursor {
+        position: resumed.map_or(0, |lane| lane.position),
+        number: first,
+    };
+    let replies = Cursor {
+        position: 0,
+        number: first,
+    };
+    let poisoned = resumed.is_some_and(|lane| lane.deaths >= serving.poison_after);
+    let reply_limit = crate::layout::payload_limit(regions.reply_capacity) as usize;
+    EngineLane {
+        host: key,
+        index: lane,
+        requests: Consumer::new(
+            regions.request_words(lane),
+            regions.request_position(lane),
+            regions.request_geometry(),
+            requests,
+        )
+        .expect("words and geometry are of one layout"),
+        replies: Producer::new(
+            regions.reply_words(lane),
+            regions.reply_position(lane, side.terms.epoch),
+            regions.reply_geometry(),
+            replies,
+        )
+        .expect("words and geometry are of one layout"),
+        in_use: regions.in_use(lane),
+        waker: Waker::new(regions.host_flag(lane)),
+        doorbell: doorbell.clone(),
+        barrier: Barrier::agreed(side.terms.membarrier),
+        largest_reply: serving.largest_reply.unwrap_or(reply_limit).min(reply_limit),
+        poison: if poisoned { first } else { 0 },
+        may_own: false,
+        closed: false,
+    }
+}

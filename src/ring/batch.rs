@@ -1,0 +1,178 @@
+//! Batch commit: many records, one visible step.
+//!
+//! Every record of the batch but the first gets its header at once; the first one's is kept in a
+//! register and stored last, with a release. The consumer, who cannot pass the first record, sees
+//! nothing until all lines are there and then all of it. It is also the fastest way to stream: the
+//! reader never runs on the writer's heels.
+//!
+//! Until the first header is stored, the later headers carry numbers *to come*, as dangerous as
+//! payload: a batch that is dropped leaves their lines soiled. A batch holds no padding: where one
+//! is needed, the batch so far is published first. It is published as well when the ring is full,
+//! because the consumer can only make room for what it can see.
+
+use super::claim::{payload_mut, put_u64};
+use super::error::ClaimError;
+use super::header::record_word;
+use super::producer::{Cursor, Producer, Room};
+use super::words::{ByteWords, PositionWord, Words};
+use crate::layout::{record_bytes, LINE};
+
+/// An open batch. [`Batch::publish`] makes it visible; dropping it aborts what is not yet visible.
+#[must_use = "a batch that is not published is aborted"]
+pub struct Batch<'a, W: Words, P: PositionWord> {
+    producer: &'a mut Producer<W, P>,
+    /// Header of the first record, not yet stored; 0 while the batch is empty.
+    first: u64,
+    end: Cursor,
+    last_bytes: u64,
+}
+
+impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
+    #[inline(always)]
+    pub(super) fn new(producer: &'a mut Producer<W, P>) -> Self {
+        let end = producer.end;
+        Self {
+            producer,
+            first: 0,
+            end,
+            last_bytes: 0,
+        }
+    }
+
+    /// Claims room for the batch's next record. Where the ring's end or a full ring stands in the
+    /// way, the records so far become visible.
+    ///
+    /// # Errors
+    /// As [`Producer::claim`].
+    #[inline]
+    pub fn claim(&mut self, payload: usize) -> Result<BatchClaim<'_, 'a, W, P>, ClaimError> {
+        let room = match self.producer.reserve(self.end.position, payload) {
+            Ok(room) => room,
+            Err(error) => {
+                self.publish_so_far();
+                return Err(error);
+            }
+        };
+        if room.padding != 0 {
+            self.publish_so_far();
+            self.producer.publish_padding(room);
+            self.end = self.producer.end;
+        }
+        Ok(BatchClaim { batch: self, room })
+    }
+
+    /// Records committed to this batch and not yet visible.
+    #[inline]
+    pub fn pending(&self) -> u64 {
+        self.end.number.wrapping_sub(self.producer.end.number)
+    }
+
+    /// Makes the batch visible in one step; returns the number of the next record.
+    #[inline]
+    pub fn publish(mut self) -> u64 {
+        self.publish_so_far();
+        self.end.number
+    }
+
+    #[inline(always)]
+    pub(super) fn publish_so_far(&mut self) {
+        if self.first != 0 {
+            let start = self.producer.end.position;
+            self.producer
+                .publish_header(start, self.first, self.end.position);
+            self.producer.published_batch(self.end, self.last_bytes);
+            self.first = 0;
+        }
+    }
+
+    /// Takes the record at `room` into the batch: its header is stored now unless it is the first.
+    #[inline(always)]
+    fn append(&mut self, room: Room, payload: u32, kind: u16, flags: u16) -> u64 {
+        let number = self.end.number;
+        self.producer
+            .write_second_word(room.start, kind, flags, number);
+        let header = record_word(payload, number);
+        if self.first == 0 {
+            self.first = header;
+        } else {
+            // From here on this line holds a header; until then its bit may be an older record's.
+            self.producer.soiled.take(room.start);
+            let word = self.producer.word_at(room.start);
+            self.producer.words.store(word, header);
+        }
+        self.last_bytes = record_bytes(payload);
+        self.end.position = room.start.wrapping_add(self.last_bytes);
+        self.end.number = number.wrapping_add(1);
+        number
+    }
+}
+
+impl<W: Words, P: PositionWord> Drop for Batch<'_, W, P> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.producer.batch_open = false;
+        if self.first != 0 {
+            let from = self.producer.end.position.wrapping_add(LINE as u64);
+            self.producer.soiled.soil(from, self.end.position);
+        }
+    }
+}
+
+/// Room for one record of a [`Batch`].
+#[must_use = "a claim that is not committed is aborted"]
+pub struct BatchClaim<'b, 'a, W: Words, P: PositionWord> {
+    batch: &'b mut Batch<'a, W, P>,
+    room: Room,
+}
+
+impl<W: Words, P: PositionWord> BatchClaim<'_, '_, W, P> {
+    /// The number this record will have.
+    #[inline]
+    pub fn number(&self) -> u64 {
+        self.batch.end.number
+    }
+
+    /// Writes the payload's `index`-th 64-bit word (little endian), in place.
+    ///
+    /// # Panics
+    /// Where the word is not inside the payload rounded up to 8 bytes.
+    #[inline]
+    pub fn put_u64(&mut self, index: usize, value: u64) {
+        let start = self.batch.producer.word_at(self.room.start);
+        let words = &self.batch.producer.words;
+        put_u64(words, start, self.room.payload, index, value);
+    }
+
+    /// Adds the record to the batch; returns its number. It becomes visible with the batch.
+    #[inline]
+    pub fn commit(self, kind: u16) -> u64 {
+        self.batch.append(self.room, self.room.payload, kind, 0)
+    }
+
+    /// Adds only the first `payload` bytes.
+    ///
+    /// # Panics
+    /// Where `payload` is more than was claimed.
+    #[inline]
+    pub fn commit_shorter(self, kind: u16, payload: usize) -> u64 {
+        assert!(
+            payload <= self.room.payload as usize,
+            "commit of more than was claimed"
+        );
+        self.batch.append(self.room, payload as u32, kind, 0)
+    }
+
+    /// Gives the claim up; the rest of the batch stays.
+    #[inline]
+    pub fn abort(self) {}
+}
+
+impl<W: ByteWords, P: PositionWord> BatchClaim<'_, '_, W, P> {
+    /// The payload, to be written in place. It holds whatever was there before.
+    #[inline]
+    pub fn payload(&mut self) -> &mut [u8] {
+        let start = self.batch.producer.word_at(self.room.start);
+        // SAFETY: as in `Claim::payload`; the batch, and through it the producer, is borrowed.
+        unsafe { payload_mut(&self.batch.producer.words, start, self.room.payload) }
+    }
+}

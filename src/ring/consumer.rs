@@ -1,0 +1,244 @@
+//! The reading half: poll in place, release once per batch.
+//!
+//! The consumer reads one word per record to learn that it is there: the header, in the same line
+//! as a small payload. It never writes record memory. What it writes is one position word of its
+//! own, each eighth of the ring and whenever it finds nothing, so that the producer's cached copy
+//! is good for long stretches.
+//!
+//! The producer may be hostile. Each header is read once, bounded, then used; nonsense is a
+//! [`Corrupt`] error that stays: a corrupt ring never yields another record.
+
+use super::error::{Corrupt, CorruptKind, GeometryError};
+use super::header::{meaning, Meaning};
+use super::producer::Cursor;
+use super::record::Record;
+use super::words::{PositionWord, Words};
+use super::Geometry;
+use crate::layout::record_bytes;
+
+/// The half of a ring that reads records. One owner; it may move between threads.
+pub struct Consumer<W, P> {
+    words: W,
+    own_position: P,
+    capacity: u64,
+    payload_limit: u32,
+    next: Cursor,
+    released: u64,
+    fault: Option<Corrupt>,
+}
+
+/// A record's place, found and checked.
+#[derive(Clone, Copy)]
+struct Found {
+    word: usize,
+    payload: u32,
+    second: u64,
+}
+
+impl<W: Words, P: PositionWord> Consumer<W, P> {
+    /// The consumer of a ring in `words`, which publishes its position in `own_position`. `start` is
+    /// where the next record is expected. Publishes nothing yet.
+    ///
+    /// # Errors
+    /// [`GeometryError`] where words and geometry do not fit together.
+    pub fn new(
+        words: W,
+        own_position: P,
+        geometry: Geometry,
+        start: Cursor,
+    ) -> Result<Self, GeometryError> {
+        geometry.check(words.count())?;
+        Ok(Self {
+            words,
+            own_position,
+            capacity: geometry.capacity,
+            payload_limit: geometry.payload_limit,
+            next: start,
+            released: start.position,
+            fault: None,
+        })
+    }
+
+    /// A batch of up to `max` records, read in place and released together when the batch is
+    /// dropped. Never blocks; an empty batch is an ordinary answer.
+    ///
+    /// ```
+    /// let (mut producer, mut consumer) = ironhoard::ring::in_memory(4096)?;
+    /// for n in 0..3u64 {
+    ///     let mut claim = producer.claim(8)?;
+    ///     claim.put_u64(0, n);
+    ///     claim.commit(1);
+    /// }
+    /// let mut polled = consumer.poll(2);
+    /// let mut seen = Vec::new();
+    /// while let Some(record) = polled.next()? {
+    ///     seen.push(record.payload().u64_at(0).expect("eight bytes"));
+    /// }
+    /// assert_eq!(seen, [0, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn poll(&mut self, max: usize) -> Polled<'_, W, P> {
+        Polled {
+            consumer: self,
+            left: max,
+            found_empty: false,
+        }
+    }
+
+    /// Looks at the next record without taking it.
+    ///
+    /// # Errors
+    /// [`Corrupt`], for good.
+    #[inline]
+    pub fn peek(&mut self) -> Result<Option<Record<'_, W>>, Corrupt> {
+        let number = self.next.number;
+        Ok(self.find()?.map(|found| self.record(found, number)))
+    }
+
+    /// Where the next record is expected. Everything before was taken.
+    pub fn cursor(&self) -> Cursor {
+        self.next
+    }
+
+    /// The position last published to the producer.
+    pub fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// Publishes the position now (label `release`, with the producer's observe). A batch does this
+    /// by itself each eighth of the ring and when it found the ring empty.
+    #[inline]
+    pub fn release(&mut self) {
+        if self.released != self.next.position {
+            self.released = self.next.position;
+            self.own_position.publish(self.next);
+        }
+    }
+
+    /// Usable bytes of the ring.
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    #[inline(always)]
+    fn record(&self, found: Found, number: u64) -> Record<'_, W> {
+        Record::new(&self.words, found.word, found.payload, found.second, number)
+    }
+
+    /// Finds the next record, passing padding. Each word is read once.
+    #[inline(always)]
+    fn find(&mut self) -> Result<Option<Found>, Corrupt> {
+        loop {
+            let offset = self.next.position & (self.capacity - 1);
+            let word = (offset / 8) as usize;
+            let header = self.words.observe(word); // `commit`, with the producer's publish
+            let to_end = self.capacity - offset;
+            match meaning(
+                header,
+                self.next.number,
+                to_end,
+                self.capacity,
+                self.payload_limit,
+            ) {
+                Meaning::Record { payload } => return self.found(word, header, payload),
+                Meaning::Empty => return self.nothing(),
+                Meaning::Padding { bytes } if self.fault.is_none() => {
+                    self.next.position = self.next.position.wrapping_add(bytes);
+                }
+                Meaning::Padding { .. } => return self.nothing(),
+                Meaning::Corrupt(what) => return Err(self.fail(header, what)),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn found(&mut self, word: usize, header: u64, payload: u32) -> Result<Option<Found>, Corrupt> {
+        let second = self.words.load(word + 1); // settled by `commit`
+        if second >> 32 != self.next.number >> 32 || self.fault.is_some() {
+            return Err(self.fail(header, CorruptKind::NumberHigh));
+        }
+        Ok(Some(Found {
+            word,
+            payload,
+            second,
+        }))
+    }
+
+    #[inline(always)]
+    fn nothing(&self) -> Result<Option<Found>, Corrupt> {
+        match self.fault {
+            None => Ok(None),
+            Some(fault) => Err(fault),
+        }
+    }
+
+    /// The first fault stays.
+    #[cold]
+    fn fail(&mut self, word: u64, what: CorruptKind) -> Corrupt {
+        let Cursor { position, number } = self.next;
+        *self.fault.get_or_insert(Corrupt {
+            position,
+            number,
+            word,
+            what,
+        })
+    }
+
+    #[inline(always)]
+    fn pass(&mut self, payload: u32) {
+        self.next.position = self.next.position.wrapping_add(record_bytes(payload));
+        self.next.number = self.next.number.wrapping_add(1);
+    }
+}
+
+/// What one poll returns: records in place, released together when this is dropped.
+pub struct Polled<'a, W: Words, P: PositionWord> {
+    consumer: &'a mut Consumer<W, P>,
+    left: usize,
+    found_empty: bool,
+}
+
+impl<W: Words, P: PositionWord> Polled<'_, W, P> {
+    /// The next record of this batch; `None` when the ring is empty or the batch is full.
+    ///
+    /// # Errors
+    /// [`Corrupt`], for good: the producer wrote something that is no record.
+    #[inline(always)]
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<Record<'_, W>>, Corrupt> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let Some(found) = self.consumer.find()? else {
+            self.found_empty = true;
+            return Ok(None);
+        };
+        self.left -= 1;
+        let number = self.consumer.next.number;
+        self.consumer.pass(found.payload);
+        Ok(Some(self.consumer.record(found, number)))
+    }
+
+    /// Did this batch come to the end of what is committed?
+    #[inline]
+    pub fn found_empty(&self) -> bool {
+        self.found_empty
+    }
+}
+
+impl<W: Words, P: PositionWord> Drop for Polled<'_, W, P> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let taken = self
+            .consumer
+            .next
+            .position
+            .wrapping_sub(self.consumer.released);
+        let due = self.found_empty || taken >= self.consumer.capacity / 8;
+        // A panic in whoever works on a record: it is not done with it, so it stays unreleased.
+        if taken != 0 && due && !std::thread::panicking() {
+            self.consumer.release();
+        }
+    }
+}

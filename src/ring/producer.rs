@@ -1,0 +1,397 @@
+//! The writing half: claim room, write in place, commit.
+//!
+//! ```text
+//!            consumer's position            committed end (position)
+//!                   │                              │
+//!   ┌───────────────┼──────────────────────────────┼──────────────────────┐
+//!   │ free          │ committed, not yet released  │ free                 │
+//!   └───────────────┴──────────────────────────────┴──────────────────────┘
+//!                                                  ▲ the word here is never taken for a header:
+//!                                                    that is the ring's one invariant
+//! ```
+//!
+//! A commit erases the word at the *new* end if that line is soiled, then stores its header with a
+//! release. A consumer that sees the header therefore also sees that nothing follows.
+
+use super::batch::Batch;
+use super::claim::{payload_mut, put_u64, Claim};
+use super::error::{ClaimError, GeometryError};
+use super::header::{padding_word, record_word, second_word};
+use super::soiled::Soiled;
+use super::words::{ByteWords, PositionWord, Words};
+use super::Geometry;
+use crate::layout::{record_bytes, HEADER_BYTES, LINE};
+
+/// Least number of lines that [`Producer::own_next_lines`] takes.
+const OWN_AT_LEAST: u64 = 4;
+
+/// Where a ring's half stands: the state that a resume carries over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// Free-running position in bytes; a multiple of 64.
+    pub position: u64,
+    /// The number of the next record, from 1.
+    pub number: u64,
+}
+
+impl Cursor {
+    /// The start of a fresh ring.
+    pub const START: Cursor = Cursor {
+        position: 0,
+        number: 1,
+    };
+}
+
+/// The half of a ring that writes records. One owner; it may move between threads.
+pub struct Producer<W, P> {
+    pub(super) words: W,
+    consumer_position: P,
+    capacity: u64,
+    payload_limit: u32,
+    /// The committed end, and the number of the record that will start there.
+    pub(super) end: Cursor,
+    /// Last known consumer position plus the capacity: up to here lines may be written.
+    limit: u64,
+    pub(super) soiled: Soiled,
+    last_bytes: u64,
+    /// A batch is open; still true at the next claim if the batch was forgotten.
+    pub(super) batch_open: bool,
+}
+
+/// Room for one record, taken but not committed.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    /// Where the record starts (behind the padding).
+    pub(super) start: u64,
+    /// Bytes of padding before it; 0 nearly always.
+    pub(super) padding: u64,
+    /// Payload bytes claimed.
+    pub(super) payload: u32,
+}
+
+impl Room {
+    /// The same room for less payload.
+    ///
+    /// # Panics
+    /// Where `payload` is more than was claimed.
+    pub(crate) fn shorter(self, payload: usize) -> Self {
+        assert!(payload <= self.payload as usize, "commit of more than was claimed");
+        Self {
+            payload: payload as u32,
+            ..self
+        }
+    }
+}
+
+impl<W: Words, P: PositionWord> Producer<W, P> {
+    /// The producer of a ring in `words`, whose consumer publishes its position in
+    /// `consumer_position`. Memory before the first commit must be zero, or must be what an
+    /// earlier producer left at `start` ([`Cursor::START`] for a fresh ring).
+    ///
+    /// # Errors
+    /// [`GeometryError`] where words and geometry do not fit together.
+    pub fn new(
+        words: W,
+        consumer_position: P,
+        geometry: Geometry,
+        start: Cursor,
+    ) -> Result<Self, GeometryError> {
+        geometry.check(words.count())?;
+        Ok(Self {
+            words,
+            consumer_position,
+            capacity: geometry.capacity,
+            payload_limit: geometry.payload_limit,
+            end: start,
+            limit: start.position.wrapping_add(geometry.capacity),
+            soiled: Soiled::new(geometry.capacity),
+            last_bytes: 0,
+            batch_open: false,
+        })
+    }
+
+    /// Claims room for one record of `payload` bytes, exclusively. Never blocks.
+    ///
+    /// # Errors
+    /// [`ClaimError::Full`] (an ordinary answer), [`ClaimError::TooLarge`],
+    /// [`ClaimError::Corrupt`] when the consumer published nonsense.
+    ///
+    /// ```
+    /// let (mut producer, mut consumer) = ironhoard::ring::in_memory(4096)?;
+    /// let mut claim = producer.claim(5)?;
+    /// claim.payload().copy_from_slice(b"hello");
+    /// assert_eq!(claim.commit(7), 1);
+    /// let mut polled = consumer.poll(16);
+    /// let record = polled.next()?.expect("one record is there");
+    /// assert_eq!((record.kind(), record.payload().to_vec()), (7, b"hello".to_vec()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn claim(&mut self, payload: usize) -> Result<Claim<'_, W, P>, ClaimError> {
+        if self.batch_open {
+            self.bury_forgotten_batch();
+        }
+        let room = self.reserve(self.end.position, payload)?;
+        Ok(Claim::new(self, room))
+    }
+
+    /// Opens a batch: records that become visible together, in one step.
+    #[inline]
+    pub fn batch(&mut self) -> Batch<'_, W, P> {
+        if self.batch_open {
+            self.bury_forgotten_batch();
+        }
+        self.batch_open = true;
+        Batch::new(self)
+    }
+
+    /// Is there room for a record of `payload` bytes, padding included? Looks at the consumer's
+    /// position only when the last known one says no.
+    ///
+    /// # Errors
+    /// As [`Producer::claim`].
+    #[inline]
+    pub fn has_room(&mut self, payload: usize) -> Result<(), ClaimError> {
+        let worst = 2 * record_bytes(self.checked(payload)?) - LINE as u64;
+        self.ensure_free(self.end.position, worst)
+    }
+
+    /// The largest payload of this ring, in bytes.
+    pub fn payload_limit(&self) -> u32 {
+        self.payload_limit
+    }
+
+    /// Usable bytes of the ring.
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// The committed end, and the number of the next record.
+    pub fn cursor(&self) -> Cursor {
+        self.end
+    }
+
+    /// Bytes committed and not yet released, as far as the consumer's position tells now.
+    ///
+    /// # Errors
+    /// [`ClaimError::Corrupt`] when the consumer published nonsense.
+    pub fn backlog(&mut self) -> Result<u64, ClaimError> {
+        self.look_at_consumer()?;
+        Ok(self.capacity - self.limit.wrapping_sub(self.end.position))
+    }
+
+    /// Takes the next free lines into this core's cache by storing 0 to their first words: call it
+    /// once per wait, after a commit, when there is nothing to read. The lines then change hands
+    /// while nobody waits for them. Does nothing where no line is known to be free; never touches
+    /// an unreleased one. In a stream it costs more than it brings.
+    #[inline]
+    pub fn own_next_lines(&mut self) {
+        let free = self.limit.wrapping_sub(self.end.position);
+        let bytes = self.last_bytes.max(OWN_AT_LEAST * LINE as u64).min(free);
+        let mut done = 0;
+        while done < bytes {
+            self.erase(self.end.position.wrapping_add(done));
+            done += LINE as u64;
+        }
+    }
+
+    /// From now on the consumer's position is read from another word: a new consumer took over at a
+    /// position this producer has not passed by more than a lap.
+    pub fn rebind(&mut self, consumer_position: P) {
+        self.consumer_position = consumer_position;
+    }
+
+    /// The word of the record memory that lies at `position`.
+    #[inline(always)]
+    pub(super) fn word_at(&self, position: u64) -> usize {
+        ((position & (self.capacity - 1)) / 8) as usize
+    }
+
+    #[inline(always)]
+    fn checked(&self, payload: usize) -> Result<u32, ClaimError> {
+        if payload > self.payload_limit as usize {
+            return Err(ClaimError::TooLarge {
+                payload,
+                limit: self.payload_limit,
+            });
+        }
+        Ok(payload as u32)
+    }
+
+    /// Room behind `end` for a record of `payload` bytes; soils its lines.
+    #[inline(always)]
+    pub(super) fn reserve(&mut self, end: u64, payload: usize) -> Result<Room, ClaimError> {
+        let payload = self.checked(payload)?;
+        let bytes = record_bytes(payload);
+        let to_end = self.capacity - (end & (self.capacity - 1));
+        let padding = if bytes > to_end { to_end } else { 0 };
+        self.ensure_free(end, padding + bytes)?;
+        let start = end.wrapping_add(padding);
+        if padding != 0 {
+            self.soiled.soil(end.wrapping_add(LINE as u64), start);
+        }
+        self.soiled
+            .soil(start.wrapping_add(LINE as u64), start.wrapping_add(bytes));
+        Ok(Room {
+            start,
+            padding,
+            payload,
+        })
+    }
+
+    /// Commits a record of `payload` bytes (at most what `room` has): its second word, whatever must
+    /// be erased, and last, with a release, its header.
+    #[inline(always)]
+    pub(super) fn commit(&mut self, room: Room, payload: u32, kind: u16, flags: u16) -> u64 {
+        if room.padding != 0 {
+            self.publish_padding(room);
+        }
+        let number = self.end.number;
+        self.write_second_word(room.start, kind, flags, number);
+        let end = self.advance(room.start, payload);
+        self.publish_header(room.start, record_word(payload, number), end);
+        number
+    }
+
+    /// Moves the committed end behind a record of `payload` bytes at `start`.
+    #[inline(always)]
+    fn advance(&mut self, start: u64, payload: u32) -> u64 {
+        let bytes = record_bytes(payload);
+        self.last_bytes = bytes;
+        self.end.position = start.wrapping_add(bytes);
+        self.end.number = self.end.number.wrapping_add(1);
+        self.end.position
+    }
+
+    /// The committed end after a batch became visible.
+    #[inline(always)]
+    pub(super) fn published_batch(&mut self, end: Cursor, last_bytes: u64) {
+        self.end = end;
+        self.last_bytes = last_bytes;
+    }
+
+    #[inline(always)]
+    pub(super) fn write_second_word(&self, start: u64, kind: u16, flags: u16, number: u64) {
+        let word = second_word(kind, flags, number);
+        self.words.store(self.word_at(start) + 1, word);
+    }
+
+    /// The invariant's keeper: makes sure that nothing at `end` can be taken for a header, then
+    /// publishes `header` at `start` (label `commit`, with [`Words::observe`] in the consumer).
+    #[inline(always)]
+    pub(super) fn publish_header(&mut self, start: u64, header: u64, end: u64) {
+        if self.soiled.take(end) {
+            self.erase(end);
+        }
+        self.words.publish(self.word_at(start), header);
+    }
+
+    /// Publishes the padding before `room`. The consumer passes it at once and then looks at the
+    /// ring's beginning, so that word is made harmless first.
+    #[cold]
+    pub(super) fn publish_padding(&mut self, room: Room) {
+        let header = padding_word(room.padding, self.end.number);
+        self.publish_header(self.end.position, header, room.start);
+        self.end.position = room.start;
+    }
+
+    #[inline(always)]
+    fn erase(&self, position: u64) {
+        self.words.store(self.word_at(position), 0);
+    }
+
+    #[inline(always)]
+    fn ensure_free(&mut self, end: u64, bytes: u64) -> Result<(), ClaimError> {
+        if bytes <= self.limit.wrapping_sub(end) {
+            return Ok(());
+        }
+        // Perhaps full: look at the consumer's position.
+        self.look_at_consumer()?;
+        if bytes <= self.limit.wrapping_sub(end) {
+            return Ok(());
+        }
+        Err(ClaimError::Full) // Really full.
+    }
+
+    /// Reads the consumer's position once, checks it, then believes it.
+    #[cold]
+    fn look_at_consumer(&mut self) -> Result<(), ClaimError> {
+        let found = self.consumer_position.observe(); // `release`, with the consumer's publish
+        let known = self.limit.wrapping_sub(self.capacity);
+        let advance = found.wrapping_sub(known);
+        let backlog = self.end.position.wrapping_sub(known);
+        if advance > backlog || advance % LINE as u64 != 0 {
+            return Err(ClaimError::Corrupt { found });
+        }
+        self.limit = found.wrapping_add(self.capacity);
+        Ok(())
+    }
+
+    /// A batch was leaked instead of published or dropped: its headers may stand anywhere in the
+    /// free space, so all of that is soiled from now on.
+    #[cold]
+    fn bury_forgotten_batch(&mut self) {
+        self.batch_open = false;
+        let from = self.end.position.wrapping_add(LINE as u64);
+        if self.limit != self.end.position {
+            self.soiled.soil(from, self.limit);
+        }
+    }
+
+    /// Room for one record, for who keeps the producer elsewhere than in a claim. Taking room again
+    /// gives the first up.
+    #[inline(always)]
+    pub(crate) fn reserve_room(&mut self, payload: usize) -> Result<Room, ClaimError> {
+        self.reserve(self.end.position, payload)
+    }
+
+    /// Commits `room`, which must be the last that was taken; returns the record's number.
+    #[inline(always)]
+    pub(crate) fn commit_room(&mut self, room: Room, kind: u16) -> u64 {
+        self.commit(room, room.payload, kind, 0)
+    }
+
+    /// Writes word `index` of the payload of `room`.
+    #[inline(always)]
+    pub(crate) fn room_put_u64(&mut self, room: Room, index: usize, value: u64) {
+        let start = self.word_at(room.start);
+        put_u64(&self.words, start, room.payload, index, value);
+    }
+
+    /// Writes the beginning of the payload of `room`, 8 bytes at a time: stores as wide as the
+    /// reader's loads.
+    #[inline(always)]
+    pub(crate) fn room_write(&mut self, room: Room, bytes: &[u8]) {
+        assert!(bytes.len() <= room.payload as usize, "more than was claimed");
+        let mut index = self.word_at(room.start) + HEADER_BYTES / 8;
+        let mut chunks = bytes.chunks_exact(8);
+        for chunk in &mut chunks {
+            let word = u64::from_ne_bytes(chunk.try_into().expect("eight bytes"));
+            self.words.store(index, word);
+            index += 1;
+        }
+        let rest = chunks.remainder();
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            self.words.store(index, u64::from_ne_bytes(last));
+        }
+    }
+
+    /// The private state, for tests that enumerate states.
+    #[doc(hidden)]
+    pub fn state(&self) -> (Cursor, u64, Vec<u64>) {
+        (self.end, self.limit, self.soiled.bits().to_vec())
+    }
+}
+
+impl<W: ByteWords, P: PositionWord> Producer<W, P> {
+    /// The payload of `room`, to be written in place.
+    #[inline(always)]
+    pub(crate) fn room_payload(&mut self, room: Room) -> &mut [u8] {
+        let start = self.word_at(room.start);
+        // SAFETY: as in `Claim::payload`: the lines are free and inside the ring, and this producer,
+        // their only writer, is borrowed for as long as the slice lives.
+        unsafe { payload_mut(&self.words, start, room.payload) }
+    }
+}

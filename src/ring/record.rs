@@ -1,0 +1,138 @@
+//! A record in place, and a view of its payload that copies what it is asked for.
+//!
+//! The peer can still write this memory. So there is no `&[u8]` here: every access reads words one
+//! by one into the caller's own memory, and what was read is the caller's to check. Copying uses
+//! loads of 8 bytes, no wider than a producer's usual stores: a wider load of bytes that were just
+//! stored would wait for the store buffer.
+
+use super::words::Words;
+use crate::layout::HEADER_BYTES;
+
+/// A committed record, lent by [`Polled`](super::Polled) or [`Consumer::peek`](super::Consumer::peek).
+pub struct Record<'a, W> {
+    words: &'a W,
+    word: usize,
+    payload: u32,
+    second: u64,
+    number: u64,
+}
+
+impl<'a, W: Words> Record<'a, W> {
+    #[inline(always)]
+    pub(super) fn new(words: &'a W, word: usize, payload: u32, second: u64, number: u64) -> Self {
+        Self {
+            words,
+            word,
+            payload,
+            second,
+            number,
+        }
+    }
+
+    /// The record's ordinal in its ring, from 1. A reply carries its request's number.
+    #[inline]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The handler's kind in a request, the status in a reply.
+    #[inline]
+    pub fn kind(&self) -> u16 {
+        self.second as u16
+    }
+
+    /// Flags; all zero today.
+    #[inline]
+    pub fn flags(&self) -> u16 {
+        (self.second >> 16) as u16
+    }
+
+    /// The payload, in place.
+    #[inline]
+    pub fn payload(&self) -> Payload<'a, W> {
+        Payload {
+            words: self.words,
+            first: self.word + HEADER_BYTES / 8,
+            bytes: self.payload as usize,
+        }
+    }
+}
+
+/// A view of a payload in shared memory. Each method reads shared memory once and returns a copy.
+#[derive(Clone, Copy)]
+pub struct Payload<'a, W> {
+    words: &'a W,
+    first: usize,
+    bytes: usize,
+}
+
+impl<W: Words> Payload<'_, W> {
+    /// Bytes of payload.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Is there no payload?
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// The little-endian u64 at byte `offset`, a multiple of 8; `None` where it is not inside.
+    #[inline]
+    pub fn u64_at(&self, offset: usize) -> Option<u64> {
+        if offset % 8 != 0 || offset + 8 > self.bytes {
+            return None;
+        }
+        Some(u64::from_le(self.words.load(self.first + offset / 8)))
+    }
+
+    /// The whole payload as an array; `None` where its length is not exactly `N`.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = ironhoard::ring::in_memory(4096)?;
+    /// # let mut claim = producer.claim(3)?;
+    /// # claim.payload().copy_from_slice(&[1, 2, 3]);
+    /// # claim.commit(1);
+    /// let mut polled = consumer.poll(1);
+    /// let record = polled.next()?.expect("committed");
+    /// assert_eq!(record.payload().array::<3>(), Some([1, 2, 3]));
+    /// assert_eq!(record.payload().array::<4>(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn array<const N: usize>(&self) -> Option<[u8; N]> {
+        if self.bytes != N {
+            return None;
+        }
+        let mut copy = [0; N];
+        self.copy_to(&mut copy);
+        Some(copy)
+    }
+
+    /// Copies the beginning of the payload, as much as `destination` takes; returns the bytes copied.
+    #[inline]
+    pub fn copy_to(&self, destination: &mut [u8]) -> usize {
+        let bytes = self.bytes.min(destination.len());
+        let mut chunks = destination[..bytes].chunks_exact_mut(8);
+        let mut word = self.first;
+        for chunk in &mut chunks {
+            chunk.copy_from_slice(&self.words.load(word).to_ne_bytes());
+            word += 1;
+        }
+        let rest = chunks.into_remainder();
+        if !rest.is_empty() {
+            let last = self.words.load(word).to_ne_bytes();
+            rest.copy_from_slice(&last[..rest.len()]);
+        }
+        bytes
+    }
+
+    /// A copy of the payload on the heap. Allocates; not for the hot path.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut copy = vec![0; self.bytes];
+        self.copy_to(&mut copy);
+        copy
+    }
+}

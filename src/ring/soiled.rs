@@ -1,0 +1,60 @@
+//! The soiled map: one private bit a line, the producer's memory of where payload has been.
+//!
+//! A consumer takes the word at the committed end of the ring for a header if it carries the right
+//! number. An old header never does. Payload may: an end user can have written a perfect header
+//! into it. So the producer remembers, privately, which lines may hold something else than zero or
+//! a header *published* within the last lap, and erases such a word before the committed end comes
+//! to lie on it. A stream of one-line records pays one test of a bit that is never set.
+
+use crate::layout::LINE;
+
+/// One bit a line of the ring.
+pub(crate) struct Soiled {
+    bits: Box<[u64]>,
+    lines_mask: u64,
+}
+
+impl Soiled {
+    /// A clean map for a ring of `capacity` bytes (a power of two).
+    pub(crate) fn new(capacity: u64) -> Self {
+        let lines = capacity / LINE as u64;
+        Self {
+            bits: vec![0; lines.div_ceil(64) as usize].into(),
+            lines_mask: lines - 1,
+        }
+    }
+
+    #[inline(always)]
+    fn place(&self, position: u64) -> (usize, u64) {
+        let line = (position / LINE as u64) & self.lines_mask;
+        ((line / 64) as usize, 1 << (line % 64))
+    }
+
+    /// Is the line at `position` soiled? Clears its bit: the caller erases the word.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, position: u64) -> bool {
+        let (index, bit) = self.place(position);
+        let word = &mut self.bits[index];
+        let soiled = *word & bit != 0;
+        if soiled {
+            *word &= !bit;
+        }
+        soiled
+    }
+
+    /// Soils the lines from `from` up to `to`, both multiples of a line, at most one lap apart.
+    #[inline(always)]
+    pub(crate) fn soil(&mut self, from: u64, to: u64) {
+        let mut position = from;
+        while position != to {
+            let (index, bit) = self.place(position);
+            self.bits[index] |= bit;
+            position = position.wrapping_add(LINE as u64);
+        }
+    }
+
+    /// The bits themselves, for tests that look at the whole state.
+    pub(crate) fn bits(&self) -> &[u64] {
+        &self.bits
+    }
+}

@@ -1,0 +1,232 @@
+//! What a ring is made of: words somebody hands it.
+//!
+//! The ring's algorithm never sees a file, a page or a process. It is given *words* (the record
+//! memory, 8 bytes each) and one *position word* that the consumer writes and the producer reads.
+//! The same code therefore runs on a mapping shared by two processes, on a plain buffer shared by
+//! two threads, and on loom's instrumented atomics.
+//!
+//! [`MemoryWords`] is the implementation for real memory. It masks every index, so no value from a
+//! peer and no mistake of a caller can make it touch a byte outside the memory it was handed.
+
+use std::any::Any;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+use super::error::GeometryError;
+use super::producer::Cursor;
+use crate::layout::LINE;
+
+/// Whatever keeps the memory of a ring alive: a mapping, a buffer.
+pub type Owner = Arc<dyn Any + Send + Sync>;
+
+/// The record memory of a ring, as 64-bit words. Indexes count words from the ring's start.
+pub trait Words {
+    /// How many words there are; a power of two.
+    fn count(&self) -> usize;
+
+    /// Reads a header word. ACQUIRE: everything its producer wrote before [`Words::publish`] is
+    /// visible afterwards (label `commit`).
+    fn observe(&self, word: usize) -> u64;
+
+    /// Writes a header word. RELEASE: pairs with [`Words::observe`] (label `commit`).
+    fn publish(&self, word: usize, value: u64);
+
+    /// Reads a word whose visibility an earlier [`Words::observe`] has settled.
+    fn load(&self, word: usize) -> u64;
+
+    /// Writes a word that a later [`Words::publish`] makes visible.
+    fn store(&self, word: usize, value: u64);
+}
+
+/// Words that are ordinary bytes, so that a claim can lend them as a slice.
+pub trait ByteWords: Words {
+    /// `bytes` bytes from word `word` on.
+    ///
+    /// # Safety
+    /// The range lies inside the memory, the caller is this memory's only writer, and for the
+    /// lifetime `'a` nobody else in this process reads or writes the range.
+    unsafe fn bytes_mut<'a>(&self, word: usize, bytes: usize) -> &'a mut [u8];
+}
+
+/// The word in which a consumer publishes its position.
+pub trait PositionWord {
+    /// Producer's side. ACQUIRE: the consumer's reads of what it released are over (label
+    /// `release`).
+    fn observe(&self) -> u64;
+
+    /// Consumer's side, with the position and number of the record it expects next; the position is
+    /// what goes into the word. RELEASE: pairs with [`PositionWord::observe`] (label `release`).
+    fn publish(&self, next: Cursor);
+}
+
+/// Words in real memory: a mapping or a buffer.
+#[derive(Clone)]
+pub struct MemoryWords {
+    base: NonNull<AtomicU64>,
+    mask: usize,
+    _owner: Owner,
+}
+
+// SAFETY: the pointer is to memory the owner keeps alive and every access is atomic, except through
+// `bytes_mut`, whose contract asks the caller for exclusivity. The owner itself is Send + Sync.
+unsafe impl Send for MemoryWords {}
+// SAFETY: as above; shared references only do atomic accesses.
+unsafe impl Sync for MemoryWords {}
+
+impl MemoryWords {
+    /// Words over `bytes` bytes at `base`.
+    ///
+    /// # Errors
+    /// [`GeometryError::Capacity`] where `bytes` is no power of two of at least four lines,
+    /// [`GeometryError::Alignment`] where `base` does not start a cache line.
+    ///
+    /// # Safety
+    /// `base` points to `bytes` bytes that stay mapped (at least readable) while `owner` lives.
+    /// They hold plain integers, and nobody in this process holds a Rust reference into them other
+    /// than through this ring.
+    pub unsafe fn new(base: *mut u8, bytes: u64, owner: Owner) -> Result<Self, GeometryError> {
+        if !bytes.is_power_of_two() || bytes < 4 * LINE as u64 {
+            return Err(GeometryError::Capacity { capacity: bytes });
+        }
+        match NonNull::new(base.cast::<AtomicU64>()) {
+            Some(base) if base.as_ptr() as usize % LINE == 0 => Ok(Self {
+                base,
+                mask: (bytes / 8) as usize - 1,
+                _owner: owner,
+            }),
+            _ => Err(GeometryError::Alignment),
+        }
+    }
+
+    #[inline(always)]
+    fn word(&self, word: usize) -> &AtomicU64 {
+        // SAFETY: the mask keeps the index below the count that `new` was promised; the owner, which
+        // lives as long as `self`, keeps those words mapped; u64 has no invalid value.
+        unsafe { &*self.base.as_ptr().add(word & self.mask) }
+    }
+}
+
+impl Words for MemoryWords {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.mask + 1
+    }
+
+    #[inline(always)]
+    fn observe(&self, word: usize) -> u64 {
+        self.word(word).load(Ordering::Acquire) // `commit`, with publish below
+    }
+
+    #[inline(always)]
+    fn publish(&self, word: usize, value: u64) {
+        self.word(word).store(value, Ordering::Release) // `commit`, with observe above
+    }
+
+    #[inline(always)]
+    fn load(&self, word: usize) -> u64 {
+        self.word(word).load(Ordering::Relaxed) // settled by `commit`
+    }
+
+    #[inline(always)]
+    fn store(&self, word: usize, value: u64) {
+        self.word(word).store(value, Ordering::Relaxed) // published by `commit`
+    }
+}
+
+impl ByteWords for MemoryWords {
+    #[inline(always)]
+    unsafe fn bytes_mut<'a>(&self, word: usize, bytes: usize) -> &'a mut [u8] {
+        debug_assert!(word * 8 + bytes <= self.count() * 8);
+        // SAFETY: in bounds and exclusive, by this function's contract; alive through the owner,
+        // which the claim that lends the slice borrows.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(word).cast::<u8>(), bytes) }
+    }
+}
+
+/// A position word in real memory.
+#[derive(Clone)]
+pub struct MemoryPosition {
+    word: NonNull<AtomicU64>,
+    _owner: Owner,
+}
+
+// SAFETY: every access is atomic, and the owner keeps the word mapped.
+unsafe impl Send for MemoryPosition {}
+// SAFETY: as above.
+unsafe impl Sync for MemoryPosition {}
+
+impl MemoryPosition {
+    /// The position word at `word`.
+    ///
+    /// # Errors
+    /// [`GeometryError::Alignment`] where `word` is null or not a multiple of 8.
+    ///
+    /// # Safety
+    /// `word` points to 8 bytes that stay mapped while `owner` lives: writable where
+    /// [`PositionWord::publish`] is called, readable where only [`PositionWord::observe`] is.
+    pub unsafe fn new(word: *mut u8, owner: Owner) -> Result<Self, GeometryError> {
+        match NonNull::new(word.cast::<AtomicU64>()) {
+            Some(word) if word.as_ptr() as usize % 8 == 0 => Ok(Self {
+                word,
+                _owner: owner,
+            }),
+            _ => Err(GeometryError::Alignment),
+        }
+    }
+}
+
+impl PositionWord for MemoryPosition {
+    #[inline(always)]
+    fn observe(&self) -> u64 {
+        // SAFETY: mapped and aligned by `new`'s contract, kept alive by the owner.
+        unsafe { self.word.as_ref() }.load(Ordering::Acquire) // `release`, with publish below
+    }
+
+    #[inline(always)]
+    fn publish(&self, next: Cursor) {
+        // SAFETY: as above, and writable by `new`'s contract.
+        unsafe { self.word.as_ref() }.store(next.position, Ordering::Release) // `release`, with observe
+    }
+}
+
+/// A cache-line aligned buffer of this process: record memory for rings between threads.
+pub(super) struct Buffer {
+    lines: Box<[std::cell::UnsafeCell<BufferLine>]>,
+    position: AtomicU64,
+}
+
+#[repr(align(64))]
+struct BufferLine(#[allow(dead_code)] [u64; 8]);
+
+// SAFETY: the lines are reached only through `MemoryWords`, whose rules make access atomic or
+// exclusive.
+unsafe impl Sync for Buffer {}
+// SAFETY: plain integers.
+unsafe impl Send for Buffer {}
+
+impl Buffer {
+    /// A zeroed buffer of `bytes` bytes and one position word.
+    pub(super) fn new(bytes: u64) -> Arc<Self> {
+        let lines = (0..bytes as usize / LINE)
+            .map(|_| std::cell::UnsafeCell::new(BufferLine([0; 8])))
+            .collect();
+        Arc::new(Self {
+            lines,
+            position: AtomicU64::new(0),
+        })
+    }
+
+    /// The words and the position word of this buffer.
+    pub(super) fn words(self: &Arc<Self>) -> Result<(MemoryWords, MemoryPosition), GeometryError> {
+        let bytes = (self.lines.len() * LINE) as u64;
+        let base = self.lines.as_ptr() as *mut u8;
+        let owner: Owner = self.clone();
+        // SAFETY: the box holds `bytes` bytes in UnsafeCells, aligned to a line, alive with `owner`.
+        let words = unsafe { MemoryWords::new(base, bytes, owner.clone())? };
+        let position = self.position.as_ptr().cast::<u8>();
+        // SAFETY: the word is a field of the buffer, which `owner` keeps alive.
+        let position = unsafe { MemoryPosition::new(position, owner)? };
+        Ok((words, position))
+    }
+}
