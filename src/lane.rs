@@ -85,7 +85,11 @@ fn address(mapping: &Arc<Mapping>, offset: u64, bytes: u64) -> *mut u8 {
 
 fn ring_words(mapping: &Arc<Mapping>, lanes: u32, lane: u32, capacity: u64) -> MemoryWords {
     assert!(lane < lanes, "no such lane");
-    let base = address(mapping, layout::ring_offset(lanes, lane, capacity), capacity);
+    let base = address(
+        mapping,
+        layout::ring_offset(lanes, lane, capacity),
+        capacity,
+    );
     // SAFETY: `capacity` bytes from `base` on are mapped while the owner (the mapping) lives; shared
     // memory holds plain integers, and no reference into it exists outside of the ring.
     unsafe { MemoryWords::new(base, capacity, mapping.clone()) }.expect("aligned by the layout")

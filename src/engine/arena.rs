@@ -32,7 +32,9 @@ impl Arena {
     #[allow(clippy::mut_from_ref)] // each call lends another range
     pub fn take(&self, bytes: usize) -> Option<&mut [u8]> {
         let start = self.used.get();
-        let end = start.checked_add(bytes).filter(|&end| end <= self.buffer.len())?;
+        let end = start
+            .checked_add(bytes)
+            .filter(|&end| end <= self.buffer.len())?;
         self.used.set(end);
         let base = UnsafeCell::raw_get(self.buffer.as_ptr());
         // SAFETY: `start..end` lies in the buffer, is lent once (`used` only grows until `reset`,

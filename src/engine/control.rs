@@ -21,12 +21,13 @@ use rustix::process::{set_dumpable_behavior, DumpableBehavior, Pid};
 use super::arena::Arena;
 use super::counters::{Counters, Counts};
 use super::handler::Handler;
-use super::host_link::{split, Serving, ShardHost};
+use super::host_link::{HostLink, Serving, ShardHost};
 use super::options::{EngineError, EngineOptions};
 use super::park::{Bell, Parker};
 use super::shard::{FromShard, Shard, ToShard};
 use crate::attach::{
     converse, recv_notice, send_notice, EngineSide, Ledger, Listener, Notice, Policy, Refusal,
+    RefusalCode,
 };
 use crate::lane::Regions;
 use crate::sys::affinity::{allowed_cores, check_core, pin_current, repin};
@@ -35,6 +36,8 @@ use crate::sys::clock::monotonic_ns;
 
 /// Conversations at one time; further hosts wait in the socket's queue.
 const MAX_CONVERSATIONS: usize = 32;
+/// Pause after a failed accept (no descriptors left): it would fail again at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// How often pins are checked.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
@@ -338,7 +341,10 @@ impl<'e> Control<'e> {
         ];
         if !self.halting && self.talking < MAX_CONVERSATIONS {
             sources.push(Source::Listener);
-            fds.push(PollFd::from_borrowed_fd(self.engine.listener.as_fd(), PollFlags::IN));
+            fds.push(PollFd::from_borrowed_fd(
+                self.engine.listener.as_fd(),
+                PollFlags::IN,
+            ));
         }
         for (&key, host) in self.hosts.iter().filter(|(_, host)| !host.leaving) {
             sources.push(Source::Socket(key));
@@ -366,8 +372,14 @@ impl<'e> Control<'e> {
     /// Gives each new connection a thread of its own for the conversation.
     fn accept<'s>(&mut self, scope: &'s Scope<'s, '_>) {
         while self.talking < MAX_CONVERSATIONS {
-            let Some(socket) = self.engine.listener.accept() else {
-                return;
+            let socket = match self.engine.listener.accept() {
+                Ok(Some(socket)) => socket,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!(%error, "no host can connect");
+                    std::thread::sleep(ACCEPT_PAUSE);
+                    return;
+                }
             };
             let policy = self.policy.clone();
             let ledger = self.ledger.clone();
@@ -402,7 +414,7 @@ impl<'e> Control<'e> {
     }
 
     /// Hands a host's lanes to the shards.
-    fn welcome(&mut self, mut side: EngineSide) {
+    fn welcome(&mut self, side: EngineSide) {
         let counters = &self.engine.counters;
         let resumed = side.resumed.is_some();
         Counters::add(
@@ -419,8 +431,20 @@ impl<'e> Control<'e> {
         );
         let key = self.next_key;
         self.next_key += 1;
-        let regions = side.regions();
-        let parts = split(key, &mut side, &regions, self.serving);
+        let regions = Regions {
+            request: Arc::new(side.request),
+            reply: Arc::new(side.reply),
+            lanes: side.terms.lanes,
+            request_capacity: side.terms.request_capacity,
+            reply_capacity: side.terms.reply_capacity,
+        };
+        let link = HostLink {
+            terms: &side.terms,
+            regions: &regions,
+            resumed: side.resumed.as_deref(),
+            serving: self.serving,
+        };
+        let parts = link.split(key, side.doorbells);
         let host = Connected {
             socket: side.socket,
             pidfd: side.host_pidfd,
@@ -448,7 +472,11 @@ impl<'e> Control<'e> {
             Ok(None) => {}
             Ok(Some(Notice::Detach)) => self.leave(key, Leaving::Detached),
             Ok(Some(notice)) => {
-                tracing::warn!(host = host.name, ?notice, "a notice that no host should send");
+                tracing::warn!(
+                    host = host.name,
+                    ?notice,
+                    "a notice that no host should send"
+                );
                 self.leave(key, Leaving::Died);
             }
             Err(_) => self.leave(key, Leaving::Died),
@@ -475,7 +503,9 @@ impl<'e> Control<'e> {
         while let Ok(news) = self.news.try_recv() {
             match news {
                 FromShard::Returned(part) => self.take_back(part),
-                FromShard::Fault { host, lane, fault } => self.report_fault(host, lane, &fault.to_string()),
+                FromShard::Fault { host, lane, fault } => {
+                    self.report_fault(host, lane, &fault.to_string())
+                }
                 FromShard::Panic { host, lane, number } => {
                     tracing::error!(host, lane, number, "the handler panicked on this request");
                 }
@@ -500,9 +530,16 @@ impl<'e> Control<'e> {
         let Some(host) = self.hosts.get(&key) else {
             return;
         };
-        tracing::warn!(host = host.name, pid = host.pid, lane, fault, "lane closed: the host wrote nonsense");
-        let reason = fault.to_string();
-        let _ = send_notice(host.socket.as_fd(), &Notice::LaneClosed { lane, reason });
+        tracing::warn!(
+            host = host.name,
+            pid = host.pid,
+            lane,
+            fault,
+            "lane closed: the host wrote nonsense"
+        );
+        let mut reason = Refusal::new(RefusalCode::LaneClosed, fault);
+        reason.limit = lane.into();
+        let _ = send_notice(host.socket.as_fd(), &Notice::Refused { reason });
     }
 
     fn shard_ended(&mut self, lost: Option<usize>) {
@@ -518,7 +555,10 @@ impl<'e> Control<'e> {
         if std::mem::replace(&mut self.halting, true) {
             return;
         }
-        tracing::info!(hosts = self.hosts.len(), "halting: answering what is committed");
+        tracing::info!(
+            hosts = self.hosts.len(),
+            "halting: answering what is committed"
+        );
         for host in self.hosts.values() {
             let _ = send_notice(host.socket.as_fd(), &Notice::Draining);
         }

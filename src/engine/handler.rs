@@ -26,7 +26,10 @@ impl Status {
     /// assert_ne!(UNKNOWN_PLAYER, Status::OK);
     /// ```
     pub const fn code(code: u16) -> Status {
-        assert!(code < ENGINE_STATUS_FIRST, "codes from 0xff00 on are the engine's");
+        assert!(
+            code < ENGINE_STATUS_FIRST,
+            "codes from 0xff00 on are the engine's"
+        );
         Status(code)
     }
 

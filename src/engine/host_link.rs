@@ -4,8 +4,9 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::lane::EngineLane;
-use crate::attach::EngineSide;
+use crate::attach::{LaneResume, Terms};
 use crate::lane::Regions;
+use crate::layout::payload_limit;
 use crate::ring::{Consumer, Cursor, Producer};
 use crate::sys::barrier::Barrier;
 use crate::wait::{MemoryFlag, Sleeper, Waker};
@@ -51,80 +52,78 @@ pub(super) struct Serving {
     pub(super) poison_after: u32,
 }
 
-/// Splits what attach left into one part for each shard that serves a lane of this host.
-pub(super) fn split(
-    key: u64,
-    side: &mut EngineSide,
-    regions: &Regions,
-    serving: Serving,
-) -> Vec<(usize, ShardHost)> {
-    let barrier = Barrier::agreed(side.terms.membarrier);
-    let doorbells: Vec<Arc<OwnedFd>> = side.doorbells.drain(..).map(Arc::new).collect();
-    let mut parts = Vec::new();
-    for (shard, doorbell) in doorbells.iter().enumerate() {
-        let lanes: Vec<EngineLane> = (0..side.terms.lanes)
-            .filter(|&lane| side.terms.lane_shards[lane as usize] as usize == shard)
-            .map(|lane| engine_lane(key, lane, side, regions, doorbell, serving))
-            .collect();
-        if !lanes.is_empty() {
-            let host = ShardHost {
-                key,
-                lanes,
-                used: 0,
-                sleeper: Sleeper::new(regions.shard_flag(shard as u32)),
-                doorbell: doorbell.clone(),
-                barrier,
-            };
-            parts.push((shard, host));
-        }
-    }
-    parts
+/// What attach agreed with one host.
+pub(super) struct HostLink<'a> {
+    pub(super) terms: &'a Terms,
+    pub(super) regions: &'a Regions,
+    pub(super) resumed: Option<&'a [LaneResume]>,
+    pub(super) serving: Serving,
 }
 
-fn engine_lane(
-    key: u64,
-    lane: u32,
-    side: &EngineSide,
-    regions: &Regions,
-    doorbell: &Arc<OwnedFd>,
-    serving: Serving,
-) -> EngineLane {
-    let resumed = side.resumed.as_ref().map(|lanes| &lanes[lane as usize]);
-    let first = resumed.map_or(1, |lane| lane.last_reply.wrapping_add(1));
-    let requests = Cursor {
-        position: resumed.map_or(0, |lane| lane.position),
-        number: first,
-    };
-    let replies = Cursor {
-        position: 0,
-        number: first,
-    };
-    let poisoned = resumed.is_some_and(|lane| lane.deaths >= serving.poison_after);
-    let reply_limit = crate::layout::payload_limit(regions.reply_capacity) as usize;
-    EngineLane {
-        host: key,
-        index: lane,
-        requests: Consumer::new(
+impl HostLink<'_> {
+    /// One part for each shard that serves a lane of this host.
+    pub(super) fn split(&self, key: u64, doorbells: Vec<OwnedFd>) -> Vec<(usize, ShardHost)> {
+        let mut parts = Vec::new();
+        for (shard, doorbell) in doorbells.into_iter().map(Arc::new).enumerate() {
+            let lanes: Vec<EngineLane> = (0..self.terms.lanes)
+                .filter(|&lane| self.terms.lane_shards[lane as usize] as usize == shard)
+                .map(|lane| self.lane(key, lane, &doorbell))
+                .collect();
+            if !lanes.is_empty() {
+                let host = ShardHost {
+                    key,
+                    lanes,
+                    used: 0,
+                    sleeper: Sleeper::new(self.regions.shard_flag(shard as u32)),
+                    doorbell,
+                    barrier: Barrier::agreed(self.terms.membarrier),
+                };
+                parts.push((shard, host));
+            }
+        }
+        parts
+    }
+
+    fn lane(&self, key: u64, lane: u32, doorbell: &Arc<OwnedFd>) -> EngineLane {
+        let regions = self.regions;
+        let resumed = self.resumed.map(|lanes| &lanes[lane as usize]);
+        let number = resumed.map_or(1, |lane| lane.last_reply.wrapping_add(1));
+        let request = Cursor {
+            position: resumed.map_or(0, |lane| lane.position),
+            number,
+        };
+        let reply = Cursor {
+            position: 0,
+            number,
+        };
+        let requests = Consumer::new(
             regions.request_words(lane),
             regions.request_position(lane),
             regions.request_geometry(),
-            requests,
-        )
-        .expect("words and geometry are of one layout"),
-        replies: Producer::new(
+            request,
+        );
+        let replies = Producer::new(
             regions.reply_words(lane),
-            regions.reply_position(lane, side.terms.epoch),
+            regions.reply_position(lane, self.terms.epoch),
             regions.reply_geometry(),
-            replies,
-        )
-        .expect("words and geometry are of one layout"),
-        in_use: regions.in_use(lane),
-        waker: Waker::new(regions.host_flag(lane)),
-        doorbell: doorbell.clone(),
-        barrier: Barrier::agreed(side.terms.membarrier),
-        largest_reply: serving.largest_reply.unwrap_or(reply_limit).min(reply_limit),
-        poison: if poisoned { first } else { 0 },
-        may_own: false,
-        closed: false,
+            reply,
+        );
+        let poisoned = resumed.is_some_and(|lane| lane.deaths >= self.serving.poison_after);
+        let reply_limit = payload_limit(regions.reply_capacity) as usize;
+        let largest_reply = self.serving.largest_reply.unwrap_or(reply_limit);
+        EngineLane {
+            host: key,
+            index: lane,
+            requests: requests.expect("words and geometry are of one layout"),
+            replies: replies.expect("words and geometry are of one layout"),
+            in_use: regions.in_use(lane),
+            waker: Waker::new(regions.host_flag(lane)),
+            doorbell: doorbell.clone(),
+            barrier: Barrier::agreed(self.terms.membarrier),
+            largest_reply: largest_reply.min(reply_limit),
+            poison: if poisoned { number } else { 0 },
+            may_own: false,
+            closed: false,
+        }
     }
 }

@@ -94,13 +94,12 @@ impl EngineLane {
                 arena: visitor.arena,
             };
             let mut reply = Reply::new(&mut self.replies, self.largest_reply);
-            let status = if record.flags() & FLAGS_MUST_UNDERSTAND == 0
-                && record.number() != self.poison
-            {
-                visitor.handler.handle(&request, &mut reply)
-            } else {
-                refusal(record.number() == self.poison, visitor.counters)
-            };
+            let status =
+                if record.flags() & FLAGS_MUST_UNDERSTAND == 0 && record.number() != self.poison {
+                    visitor.handler.handle(&request, &mut reply)
+                } else {
+                    refusal(record.number() == self.poison, visitor.counters)
+                };
             reply.commit(status)?;
             answered += 1;
             if self.waker.must_ring(self.barrier) {

@@ -145,7 +145,9 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// A shard's thread ended before the engine did.
-    #[error("shard {shard} ended by a panic outside of its handler: this is a defect, please report it")]
+    #[error(
+        "shard {shard} ended by a panic outside of its handler: this is a defect, please report it"
+    )]
     ShardLost {
         /// Which one.
         shard: usize,

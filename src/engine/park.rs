@@ -3,6 +3,7 @@
 //! One reader for each doorbell: the shard. The control thread has an event counter of its own, which
 //! never leaves this process (a peer could fill one that it shared, and block whoever writes it).
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
@@ -48,7 +49,8 @@ pub(super) struct Parker {
     epoll: OwnedFd,
     mail: Bell,
     control: Bell,
-    events: Vec<epoll::Event>,
+    /// Tags of what rang and was not silenced yet.
+    rang: Vec<u64>,
 }
 
 impl Parker {
@@ -61,7 +63,7 @@ impl Parker {
             epoll,
             mail,
             control,
-            events: Vec::with_capacity(EVENTS),
+            rang: Vec::with_capacity(EVENTS),
         })
     }
 
@@ -80,18 +82,18 @@ impl Parker {
 
     /// The sleeper's barrier: the system call where any host relies on it, a fence in any case.
     pub(super) fn barrier(&self, hosts: &[ShardHost]) {
-        let relied_on = hosts
-            .iter()
-            .any(|host| host.barrier == Barrier::Membarrier);
+        let relied_on = hosts.iter().any(|host| host.barrier == Barrier::Membarrier);
         Barrier::agreed(relied_on).sleeper();
     }
 
     /// Sleeps until something rings.
     pub(super) fn sleep(&mut self) {
-        self.events.clear();
-        let space = rustix::buffer::spare_capacity(&mut self.events);
-        match epoll::wait(&self.epoll, space, None) {
-            Ok(_) | Err(Errno::INTR) => {}
+        let mut space = [MaybeUninit::<epoll::Event>::uninit(); EVENTS];
+        match epoll::wait(&self.epoll, &mut space, None) {
+            Ok((events, _)) => self
+                .rang
+                .extend(events.iter().map(|event| event.data.u64())),
+            Err(Errno::INTR) => {}
             Err(error) => tracing::error!(%error, "epoll failed"),
         }
     }
@@ -99,8 +101,7 @@ impl Parker {
     /// Silences what rang. A hung-up doorbell rings until the control thread takes the host away, so
     /// it is forgotten here.
     pub(super) fn drain(&mut self, hosts: &[ShardHost]) {
-        for event in self.events.drain(..) {
-            let tag = event.data.u64();
+        for tag in self.rang.drain(..) {
             if tag == MAIL {
                 self.mail.hear();
             } else if let Some(host) = hosts

@@ -186,7 +186,10 @@ impl<H: Handler> Shard<H> {
     #[cold]
     fn park(&mut self, idleness: &mut Idleness) {
         if idleness.answered > 0 {
-            Counters::add(&self.counters.requests, std::mem::take(&mut idleness.answered));
+            Counters::add(
+                &self.counters.requests,
+                std::mem::take(&mut idleness.answered),
+            );
         }
         self.hosts.iter_mut().for_each(|host| host.sleeper.raise());
         self.parker.barrier(&self.hosts);

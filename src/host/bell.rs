@@ -64,8 +64,4 @@ impl Bell {
             self.ring();
         }
     }
-
-    pub(super) fn link(&self) -> &Arc<Link> {
-        &self.link
-    }
 }

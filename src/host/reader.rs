@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::link::{Link, ReplyPosition, Track};
-use crate::ring::{Consumer, Corrupt, Cursor, MemoryWords, Polled, Record};
+use crate::ring::{Consumer, Corrupt, Cursor, MemoryWords, Polled, PositionWord, Record};
+use crate::sys::barrier::{self, Barrier};
 
 /// Consumer of a lane's replies, across engines.
 pub(super) struct Reader {
@@ -16,19 +17,20 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// A reader at the beginning of a link's reply ring. `publishes` where that engine lives.
-    pub(super) fn new(lane: u32, link: &Link, track: &Arc<Track>, publishes: bool) -> Self {
+    /// A reader at the beginning of a link's reply ring.
+    pub(super) fn new(lane: u32, link: &Link, track: &Arc<Track>) -> Self {
         let start = Cursor {
             position: 0,
             number: link.first_replies[lane as usize],
         };
         let epoch = link.epoch();
-        track.write(epoch, start);
         let position = ReplyPosition {
             epoch,
             track: track.clone(),
-            word: publishes.then(|| link.regions.reply_position(lane, epoch)),
+            word: link.regions.reply_position(lane, epoch),
+            barrier: Barrier::agreed(barrier::register()),
         };
+        position.publish(start);
         Self {
             consumer: Consumer::new(
                 link.regions.reply_words(lane),
@@ -44,14 +46,13 @@ impl Reader {
         }
     }
 
-    /// Moves on to `next` if the present ring has been read to its end. `newest` tells whether that
-    /// engine is the living one.
-    pub(super) fn follow(&mut self, next: &Link, newest: bool) -> bool {
+    /// Moves on to `next` if the present ring has been read to its end.
+    pub(super) fn follow(&mut self, next: &Link) -> bool {
         if self.consumer.cursor().number != next.first_replies[self.lane as usize] {
             return false;
         }
         let first_wanted = self.first_wanted;
-        *self = Reader::new(self.lane, next, &self.track, newest);
+        *self = Reader::new(self.lane, next, &self.track);
         self.first_wanted = first_wanted;
         true
     }
@@ -60,7 +61,7 @@ impl Reader {
     pub(super) fn abandon(&mut self, newest: &Link) {
         if self.epoch != newest.epoch() {
             let first_wanted = self.first_wanted;
-            *self = Reader::new(self.lane, newest, &self.track, true);
+            *self = Reader::new(self.lane, newest, &self.track);
             self.first_wanted = first_wanted;
         }
     }

@@ -22,7 +22,7 @@ pub(super) struct ReceiverParts {
 impl ReceiverParts {
     pub(super) fn fresh(lane: u32, link: &Link, track: &Arc<Track>) -> Self {
         Self {
-            reader: Reader::new(lane, link, track, true),
+            reader: Reader::new(lane, link, track),
             sleeper: Sleeper::new(link.regions.host_flag(lane)),
         }
     }
@@ -156,8 +156,7 @@ impl ReplyReceiver {
         let shared = self.shared.clone();
         let reader = self.reader();
         if let Some(next) = shared.link_after(reader.epoch) {
-            let newest = next.epoch() == shared.epoch();
-            if reader.follow(&next, newest) {
+            if reader.follow(&next) {
                 return self.has_reply();
             }
         }

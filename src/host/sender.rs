@@ -132,10 +132,6 @@ impl RequestSender {
             self.producer().own_next_lines();
         }
     }
-
-    pub(super) fn newest_link(&self) -> Arc<Link> {
-        self.shared.newest_link()
-    }
 }
 
 impl Drop for RequestSender {

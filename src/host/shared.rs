@@ -10,7 +10,7 @@ use super::link::{Link, Track};
 use super::nap::Nap;
 use super::receiver::ReceiverParts;
 use super::sender::SenderParts;
-use super::HostOptions;
+use super::{EndBell, HostOptions};
 use crate::attach::{send_notice, Notice};
 use crate::sys::fork::ForkMark;
 use crate::wait::FlagWord;
@@ -31,6 +31,8 @@ pub(super) struct HostShared {
     links: Mutex<Vec<Arc<Link>>>,
     words: Mutex<Words>,
     pool: Mutex<Vec<Slot>>,
+    /// Ends the tender when host and lanes are gone.
+    _end: EndBell,
 }
 
 /// The halves of a lane while nobody has them. A lane can be taken when both are here.
@@ -52,8 +54,8 @@ impl HostShared {
         options: HostOptions,
         request_fd: OwnedFd,
         link: Arc<Link>,
+        end: EndBell,
     ) -> std::io::Result<Arc<Self>> {
-        let lanes = link.terms.lanes as usize;
         let numbers = 0..link.terms.lanes;
         let tracks: Vec<Arc<Track>> = numbers.clone().map(|_| Arc::default()).collect();
         let slots = numbers.map(|lane| Slot {
@@ -75,6 +77,7 @@ impl HostShared {
             words: Mutex::default(),
             links: Mutex::new(vec![link]),
             tracks,
+            _end: end,
         }))
     }
 

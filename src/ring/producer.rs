@@ -75,7 +75,10 @@ impl Room {
     /// # Panics
     /// Where `payload` is more than was claimed.
     pub(crate) fn shorter(self, payload: usize) -> Self {
-        assert!(payload <= self.payload as usize, "commit of more than was claimed");
+        assert!(
+            payload <= self.payload as usize,
+            "commit of more than was claimed"
+        );
         Self {
             payload: payload as u32,
             ..self
@@ -362,7 +365,10 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// reader's loads.
     #[inline(always)]
     pub(crate) fn room_write(&mut self, room: Room, bytes: &[u8]) {
-        assert!(bytes.len() <= room.payload as usize, "more than was claimed");
+        assert!(
+            bytes.len() <= room.payload as usize,
+            "more than was claimed"
+        );
         let mut index = self.word_at(room.start) + HEADER_BYTES / 8;
         let mut chunks = bytes.chunks_exact(8);
         for chunk in &mut chunks {
