@@ -11,6 +11,7 @@
 //! * [`record`]: what a move and its reply look like, byte for byte.
 //! * [`tag`]: who may speak for a player: a keyed SHA-256 over each move.
 //! * [`validate`]: the rules, one function each. [`game`] applies them to state that never grows.
+//! * [`handler`]: the game as the handler of an engine.
 //! * [`oracle`]: an independent second implementation of the rules, for tests and for the demo's host.
 //! * [`walk`]: players that walk the map, and misbehave at known rates.
 //!
@@ -21,6 +22,7 @@
 #![warn(missing_docs)]
 
 pub mod game;
+pub mod handler;
 pub mod map;
 pub mod oracle;
 pub mod record;
