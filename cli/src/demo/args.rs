@@ -124,12 +124,9 @@ pub struct EngineArguments {
     /// How to serve.
     #[command(flatten)]
     pub serve: ServeArguments,
-    /// Inherited descriptor: what the engine says goes there.
-    #[arg(long)]
-    pub reports_fd: i32,
-    /// Inherited descriptor: the engine leaves when it ends.
-    #[arg(long)]
-    pub orders_fd: i32,
+    /// The parent.
+    #[command(flatten)]
+    pub wire: WireArguments,
 }
 
 /// A host process of a demo.
@@ -174,12 +171,20 @@ pub struct HostArguments {
     /// Say how far it is, now and then.
     #[arg(long)]
     pub tells_progress: bool,
-    /// Inherited descriptor: what the host says goes there.
+    /// The parent.
+    #[command(flatten)]
+    pub wire: WireArguments,
+}
+
+/// The pipes between a child and its parent, as paths of inherited descriptors.
+#[derive(Debug, Args)]
+pub struct WireArguments {
+    /// What the child says goes there.
     #[arg(long)]
-    pub reports_fd: i32,
-    /// Inherited descriptor: a line there starts the clock.
+    pub reports: PathBuf,
+    /// A line there starts a host's clock; its end lets an engine leave.
     #[arg(long)]
-    pub orders_fd: i32,
+    pub orders: PathBuf,
 }
 
 #[cfg(test)]

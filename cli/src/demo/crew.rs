@@ -79,13 +79,10 @@ impl Crew {
         };
         let (reports, their_reports) = new_pipe()?;
         let (their_orders, orders) = new_pipe()?;
-        let own_words = [
-            format!("--map=/proc/self/fd/{}", map.as_raw_fd()),
-            format!("--reports-fd={}", their_reports.as_raw_fd()),
-            format!("--orders-fd={}", their_orders.as_raw_fd()),
-        ];
-        let words = words.into_iter().chain(own_words.map(OsString::from));
-        let fds = [their_reports.as_fd(), their_orders.as_fd(), map.as_fd()];
+        let fds = [map.as_fd(), their_reports.as_fd(), their_orders.as_fd()];
+        let named = ["map", "reports", "orders"].into_iter().zip(&fds);
+        let paths = named.map(|(name, fd)| format!("--{name}=/proc/self/fd/{}", fd.as_raw_fd()));
+        let words = words.into_iter().chain(paths.map(OsString::from));
         let child = Child::spawn(name, words, &fds)?;
         let (place, sender) = (self.members.len(), self.sender.clone());
         spawn("reports", move || listen(place, reports, &sender))?;

@@ -1,6 +1,6 @@
 //! A host process of a demo: attaches, prepares its moves, waits for the start, flies, reports.
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,24 +16,18 @@ use crate::serve::{SERVICE, SERVICE_VERSION};
 
 use super::args::HostArguments;
 use super::error::DemoError;
-use super::load::Loader;
+use super::load::{Load, Loader};
 use super::open_loop::{fly, Course, Flown};
 use super::result::{values, HostResult};
-use super::wire::{wait_for_order, Report, Reporter};
+use super::wire::{open_orders, wait_for_order, Report, Reporter};
 
 /// How long the engine may take to answer the attach: it may still be setting up its players.
 const ATTACH_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs a host process.
 pub fn run(arguments: &HostArguments) -> Result<Ending, Failure> {
-    // SAFETY: this process was started with these descriptors, inherited for it alone and owned from
-    // here on; a number that is no descriptor makes the first use fail.
-    let (reports, orders) = unsafe {
-        (
-            OwnedFd::from_raw_fd(arguments.reports_fd),
-            OwnedFd::from_raw_fd(arguments.orders_fd),
-        )
-    };
+    let reporter = Reporter::open(&arguments.wire)?;
+    let orders = open_orders(&arguments.wire)?;
     if let Some(core) = arguments.core {
         pin(core)?;
     }
@@ -44,7 +38,7 @@ pub fn run(arguments: &HostArguments) -> Result<Ending, Failure> {
         arguments,
         lane,
         loader: Loader::new(map, arguments)?,
-        reporter: Reporter::new(reports),
+        reporter,
         result: fresh_result(&host),
     };
     runner.run(orders)?;
@@ -88,7 +82,7 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn run(&mut self, orders: OwnedFd) -> Result<(), DemoError> {
+    fn run(&mut self, orders: File) -> Result<(), DemoError> {
         let rate = self.arguments.rate.per_second();
         let course = Course {
             clock: Clock::calibrate(),
@@ -102,7 +96,9 @@ impl Runner<'_> {
         }
         let mut latencies = histogram();
         while let Some(part) = load {
+            let before = preemptions();
             let flown = self.fly(&part, &course);
+            self.result.preempted += preemptions().saturating_sub(before);
             for ticks in &flown.latencies {
                 latencies.saturating_record(course.clock.ns(*ticks) as u64);
             }
@@ -113,7 +109,7 @@ impl Runner<'_> {
         self.report(values(&latencies))
     }
 
-    fn prepare(&mut self) -> Result<Option<super::load::Load>, DemoError> {
+    fn prepare(&mut self) -> Result<Option<Load>, DemoError> {
         let (reporter, sent) = (&mut self.reporter, self.result.sent);
         let tells = self.arguments.tells_progress;
         self.loader.next(&mut |prepared| match tells {
@@ -122,7 +118,7 @@ impl Runner<'_> {
         })
     }
 
-    fn fly(&mut self, load: &super::load::Load, course: &Course) -> Flown {
+    fn fly(&mut self, load: &Load, course: &Course) -> Flown {
         let before = self.result.sent + self.result.sent + load.moves.len() as u64;
         let (reporter, tells) = (&mut self.reporter, self.arguments.tells_progress);
         fly(&mut self.lane, load, course, &mut |sent| {
@@ -142,5 +138,27 @@ impl Runner<'_> {
             .map(|(name, count)| ((*name).to_owned(), *count))
             .collect();
         self.reporter.say(&Report::Result(Box::new(result)))
+    }
+}
+
+/// How often the kernel has taken the core away from this thread, as far as it says.
+fn preemptions() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let count = lines.find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));
+    count
+        .and_then(|count| count.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preemptions_only_grow() {
+        let before = preemptions();
+        std::thread::yield_now();
+        assert!(preemptions() >= before);
     }
 }

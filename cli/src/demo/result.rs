@@ -35,6 +35,8 @@ pub struct HostResult {
     pub elapsed_ns: f64,
     /// Whether every move was sent when it was due, or nearly.
     pub rate_kept: bool,
+    /// How often the kernel took the core away from a sending host.
+    pub preempted: u64,
     /// What was wrong, lost or late first, in words.
     pub troubles: Vec<String>,
     /// What the walkers meant by their moves.
@@ -89,6 +91,7 @@ impl HostResult {
         self.lost += other.lost;
         self.elapsed_ns = self.elapsed_ns.max(other.elapsed_ns);
         self.rate_kept &= other.rate_kept;
+        self.preempted += other.preempted;
         self.troubles.extend(other.troubles);
         if self.page_size == 0 || other.page_size < self.page_size {
             (self.page_size, self.pages) = (other.page_size, other.pages);

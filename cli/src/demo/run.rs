@@ -22,6 +22,9 @@ use super::result::HostResult;
 use super::table::{as_table, DemoResult, Facts};
 use super::wire;
 
+/// Preemptions a second from which on they are worth a note.
+const MANY_PREEMPTIONS: f64 = 10.0;
+
 /// Runs `demo`.
 pub fn run(arguments: &DemoArguments, report: &Report) -> Result<Ending, Failure> {
     let (players, hosts) = (arguments.players, arguments.hosts);
@@ -192,6 +195,13 @@ impl Demo<'_> {
                 "the rate of {} moves/s for each host was NOT KEPT: latencies contain the delay; \
                  lower --rate, or give engine and hosts cores of their own",
                 self.arguments.rate
+            ));
+        }
+        if hosts.preempted as f64 > MANY_PREEMPTIONS * hosts.elapsed_ns / 1e9 {
+            notes.say(format!(
+                "the machine is BUSY: the kernel took the core away from a sending host {} times; \
+                 the latencies contain that, run again when it is quiet",
+                hosts.preempted
             ));
         }
         if !hosts.pages.0.contains("hugetlb") || !hosts.pages.1.contains("hugetlb") {

@@ -61,6 +61,8 @@ pub struct DemoResult {
     /// Asked of each host; nothing: saturated.
     rate_per_host: Option<f64>,
     rate_kept: bool,
+    /// How often the kernel took the core away from a sending host.
+    preempted: u64,
     /// What the players meant by their moves.
     behaviours: BTreeMap<String, u64>,
     /// The engine's own counters; nothing if it did not leave as it should.
@@ -126,6 +128,7 @@ impl DemoResult {
             players: facts.arguments.players,
             rate_per_host: facts.arguments.rate.per_second(),
             rate_kept: hosts.rate_kept,
+            preempted: hosts.preempted,
             behaviours: hosts.behaviours,
             engine,
             picture: facts.picture.map(|path| path.display().to_string()),

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::serve::Served;
 
+use super::args::WireArguments;
 use super::error::DemoError;
 use super::result::HostResult;
 
@@ -39,9 +40,12 @@ pub enum Report {
 pub struct Reporter(File);
 
 impl Reporter {
-    /// Reports to `pipe`.
-    pub fn new(pipe: OwnedFd) -> Reporter {
-        Reporter(pipe.into())
+    /// Opens the pipe to the parent.
+    pub fn open(wire: &WireArguments) -> Result<Reporter, DemoError> {
+        let pipe = File::options().write(true).open(&wire.reports);
+        Ok(Reporter(
+            pipe.map_err(DemoError::system("open the reports"))?,
+        ))
     }
 
     /// Says one line.
@@ -55,11 +59,15 @@ impl Reporter {
     }
 }
 
+/// Opens the pipe from the parent.
+pub fn open_orders(wire: &WireArguments) -> Result<File, DemoError> {
+    File::open(&wire.orders).map_err(DemoError::system("open the orders"))
+}
+
 /// Waits for the order to start; says whether it came. The end of the pipe is the end of the parent.
-pub fn wait_for_order(orders: OwnedFd) -> bool {
-    let mut line = String::new();
+pub fn wait_for_order(orders: File) -> bool {
     matches!(
-        BufReader::new(File::from(orders)).read_line(&mut line),
+        BufReader::new(orders).read_line(&mut String::new()),
         Ok(1..)
     )
 }
@@ -96,7 +104,7 @@ mod tests {
     #[test]
     fn reports_arrive_in_order_and_nonsense_ends_them() {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
-        let mut reporter = Reporter::new(writer);
+        let mut reporter = Reporter(writer.into());
         reporter.say(&Report::Bound).unwrap();
         reporter.say(&Report::Progress(7)).unwrap();
         reporter.0.write_all(b"nonsense\n").unwrap();

@@ -15,7 +15,8 @@ mod socket;
 mod stop;
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::fs::File;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,7 +71,7 @@ pub fn engine(
     arguments: &ServeArguments,
     map: StreetMap,
     source: &str,
-    life: Option<OwnedFd>,
+    life: Option<File>,
     bound: &mut dyn FnMut(),
 ) -> Result<Served, ServeError> {
     let map = Arc::new(map);
@@ -103,7 +104,7 @@ pub fn engine(
     ))
 }
 
-fn engine_options(arguments: &ServeArguments, socket: &std::path::Path) -> EngineOptions {
+fn engine_options(arguments: &ServeArguments, socket: &Path) -> EngineOptions {
     let uids = &arguments.allowed_uids;
     let policy = Policy {
         service: SERVICE.to_owned(),
@@ -159,7 +160,7 @@ fn hexadecimal(text: &str) -> Option<[u8; 32]> {
 }
 
 /// What an operator wants to know of a starting engine.
-fn announce(arguments: &ServeArguments, game: &Game, source: &str, socket: &std::path::Path) {
+fn announce(arguments: &ServeArguments, game: &Game, source: &str, socket: &Path) {
     let map = game.map();
     tracing::info!(
         name = map.name(),
