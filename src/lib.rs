@@ -1,4 +1,5 @@
 //! Ironhoard: shared-memory handoff between a pinned Rust engine and host processes.
+pub mod attach;
 pub mod layout;
 pub mod region;
 pub mod ring;
