@@ -2,15 +2,16 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ironhoard::attach::{converse, message::*, EngineSide, Ledger, Policy, Refusal, Wishes};
+use ironhoard::attach::message::*;
+use ironhoard::attach::*;
 use ironhoard::region::PageMode;
 use rustix::net::{
     recvmsg, sendmsg, socketpair, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage,
@@ -19,10 +20,21 @@ use rustix::net::{
 
 pub const SOON: Duration = Duration::from_secs(5);
 
-/// Tests that count descriptors must not run beside tests that open some.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+/// Runs `body` as the only test of a process of its own: it counts descriptors.
+pub fn in_isolation(name: &str, body: impl FnOnce()) {
+    if task().is_some() {
+        return body();
+    }
+    let status = in_another_process(name, "isolated").wait_with_output();
+    let output = status.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+/// Waits until nothing is left of the conversations in `ledger`.
+pub fn settled(ledger: &Ledger) {
+    assert_eq!(ledger.counts(), LedgerCounts::default());
 }
 
 /// Descriptors that this process has open.
@@ -210,6 +222,35 @@ pub fn word(mapping: &ironhoard::region::Mapping, offset: u64) -> &std::sync::at
     unsafe { &*mapping.as_ptr().add(offset as usize).cast() }
 }
 
-pub fn fd(fd: &OwnedFd) -> BorrowedFd<'_> {
-    fd.as_fd()
+/// One engine at a path of its own, which converses once; `host` is what the host does there.
+pub fn at_an_engine<T>(
+    policy: Policy,
+    ledger: &Arc<Ledger>,
+    host: impl FnOnce(&Path) -> T,
+) -> (T, Result<EngineSide, Refusal>) {
+    let path = TestPath::new();
+    let listener = Listener::bind(&path.0, 0o600).unwrap();
+    let ledger = ledger.clone();
+    let engine =
+        std::thread::spawn(move || converse(accept_one(&listener), &policy, &ledger, &alternate));
+    let done = host(&path.0);
+    (done, engine.join().unwrap())
+}
+
+/// A host and an engine, attached with small wishes.
+pub fn attached(ledger: &Arc<Ledger>) -> (HostSide, EngineSide) {
+    let (host, engine) = at_an_engine(policy(), ledger, |path| attach(path, &small_wishes(), SOON));
+    (host.unwrap(), engine.unwrap())
+}
+
+/// The first connection.
+pub fn accept_one(listener: &Listener) -> OwnedFd {
+    let begin = Instant::now();
+    while begin.elapsed() < SOON {
+        if let Some(socket) = listener.accept().unwrap() {
+            return socket;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("nobody attached");
 }

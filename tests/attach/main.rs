@@ -10,4 +10,9 @@
 //! | `path` | who owns the socket path? |
 
 mod common;
+mod garbled;
+mod hostile;
+mod path;
+mod refusals;
+mod resuming;
 mod whole;

@@ -30,17 +30,6 @@ fn engine_process() {
     std::io::stdin().read_line(&mut end).unwrap();
 }
 
-fn accept_one(listener: &Listener) -> std::os::fd::OwnedFd {
-    let begin = Instant::now();
-    while begin.elapsed() < SOON {
-        if let Some(socket) = listener.accept().unwrap() {
-            return socket;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    panic!("nobody attached");
-}
-
 fn readable(fd: std::os::fd::BorrowedFd<'_>, within: Duration) -> bool {
     let timeout = Timespec {
         tv_sec: within.as_secs() as i64,
@@ -85,25 +74,19 @@ fn two_processes_share_memory_and_death_is_noticed_at_once() {
 
 #[test]
 fn both_ends_hold_the_same_terms_and_each_writes_its_own_region_only() {
-    let path = TestPath::new();
-    let listener = Listener::bind(&path.0, 0o600).unwrap();
     let ledger = Ledger::new();
-    let books = ledger.clone();
-    let engine = std::thread::spawn(move || {
-        let policy = Policy {
-            membarrier: true,
-            ..policy()
-        };
-        converse(accept_one(&listener), &policy, &books, &alternate).unwrap()
-    });
+    let willing = Policy {
+        membarrier: true,
+        ..policy()
+    };
     let wishes = Wishes {
         membarrier: true,
         service: "echo".into(),
         service_version: 3,
         ..small_wishes()
     };
-    let host = attach(&path.0, &wishes, SOON).unwrap();
-    let engine = engine.join().unwrap();
+    let (host, engine) = at_an_engine(willing, &ledger, |path| attach(path, &wishes, SOON));
+    let (host, engine) = (host.unwrap(), engine.unwrap());
     assert_eq!(host.terms, engine.terms);
     assert!(host.terms.membarrier);
     assert_eq!(engine.host_name, "a test");
@@ -125,13 +108,7 @@ fn both_ends_hold_the_same_terms_and_each_writes_its_own_region_only() {
 
 #[test]
 fn each_shard_has_a_doorbell_that_rings_both_ways() {
-    let path = TestPath::new();
-    let listener = Listener::bind(&path.0, 0o600).unwrap();
-    let engine = std::thread::spawn(move || {
-        converse(accept_one(&listener), &policy(), &Ledger::new(), &alternate).unwrap()
-    });
-    let host = attach(&path.0, &small_wishes(), SOON).unwrap();
-    let engine = engine.join().unwrap();
+    let (host, engine) = attached(&Ledger::new());
     let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
     for (shard, (ours, theirs)) in host.doorbells.iter().zip(&engine.doorbells).enumerate() {
         for (from, to) in [(ours, theirs), (theirs, ours)] {
