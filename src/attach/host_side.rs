@@ -95,11 +95,9 @@ pub struct ResumedSide {
 /// ```
 pub fn attach(path: &Path, wishes: &Wishes, deadline: Duration) -> Result<HostSide, AttachError> {
     let mut talk = Talk::start(path, wishes, deadline)?;
-    talk.tell(&Hello::new(wishes.clone(), None).encode(), &[])?;
-    let (terms, mut descriptors) = talk.hear_welcome(2)?;
+    talk.tell(&Hello::new(wishes.clone(), None).encode(), &[], "WELCOME")?;
+    let ([request_fd, reply_fd], doorbells, terms) = talk.hear_welcome()?;
     check_terms(&terms, wishes, 1)?;
-    let request_fd = descriptors.next_fd()?;
-    let reply_fd = descriptors.next_fd()?;
 
     check_request(&request_fd, &terms, wishes)?;
     let reply = open_reply(&reply_fd, &terms, wishes)?;
@@ -116,7 +114,7 @@ pub fn attach(path: &Path, wishes: &Wishes, deadline: Duration) -> Result<HostSi
         },
         engine_pidfd: talk.peer.pidfd(talk.socket.as_fd()),
         socket: talk.socket,
-        doorbells: descriptors.doorbells()?,
+        doorbells,
         request,
         reply,
         request_fd,
@@ -159,11 +157,11 @@ pub fn resume(
     };
     let mut talk = Talk::start(path, &wishes, deadline)?;
     let hello = Hello::new(wishes.clone(), Some(said));
-    talk.tell(&hello.encode(), &[request_fd])?;
-    let (terms, mut descriptors) = talk.hear_welcome(1)?;
+    talk.tell(&hello.encode(), &[request_fd], "WELCOME")?;
+    let ([reply_fd], doorbells, terms) = talk.hear_welcome()?;
     check_terms(&terms, &wishes, epoch)?;
     check_same(&terms, previous)?;
-    let reply = open_reply(&descriptors.next_fd()?, &terms, &wishes)?;
+    let reply = open_reply(&reply_fd, &terms, &wishes)?;
     talk.finish()?;
     Ok(ResumedSide {
         terms: Terms {
@@ -172,7 +170,7 @@ pub fn resume(
         },
         engine_pidfd: talk.peer.pidfd(talk.socket.as_fd()),
         socket: talk.socket,
-        doorbells: descriptors.doorbells()?,
+        doorbells,
         reply,
     })
 }
@@ -205,13 +203,19 @@ impl Talk {
         })
     }
 
-    /// Says `message`. An engine that refused before it heard us out has hung up, but left its reason.
-    fn tell(&mut self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), AttachError> {
+    /// Says `message`, to which `due` is the answer. An engine that refused before it heard us out has
+    /// hung up, but left its reason.
+    fn tell(
+        &mut self,
+        message: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+        due: &'static str,
+    ) -> Result<(), AttachError> {
         match socket::send(self.socket.as_fd(), message, descriptors, self.deadline) {
             Ok(()) => Ok(()),
-            Err(SocketError::HungUp) => match self.hear("its answer") {
+            Err(SocketError::HungUp) => match self.hear(due) {
                 Err(error) => Err(error),
-                Ok(_) => Err(AttachError::HungUp { step: "its answer" }),
+                Ok(_) => Err(AttachError::HungUp { step: due }),
             },
             Err(error) => Err(self.broken(error, "room for the host's message")),
         }
@@ -229,13 +233,15 @@ impl Talk {
         Ok(received)
     }
 
-    /// WELCOME with its descriptors: `regions` of regions, then one for each shard.
-    fn hear_welcome(&mut self, regions: usize) -> Result<(Terms, Descriptors), AttachError> {
+    /// WELCOME with its descriptors: `REGIONS` of regions, then a socket for each shard.
+    fn hear_welcome<const REGIONS: usize>(
+        &mut self,
+    ) -> Result<([OwnedFd; REGIONS], Vec<OwnedFd>, Terms), AttachError> {
         let step = "WELCOME";
         let message = |source| AttachError::Message { step, source };
         let received = self.hear(step)?;
         let welcome = Welcome::decode(&received.bytes).map_err(message)?;
-        let expected = regions.saturating_add(welcome.terms.shards as usize);
+        let expected = REGIONS.saturating_add(welcome.terms.shards as usize);
         let found = received.descriptors.len();
         if found != expected || welcome.descriptors as usize != expected {
             let found = format!("{found} descriptors ({} stated)", welcome.descriptors);
@@ -246,14 +252,21 @@ impl Talk {
                 "features or event rings that were not asked for",
             ));
         }
-        let descriptors = Descriptors(received.descriptors.into_iter());
-        Ok((welcome.terms, descriptors))
+        let mut regions = received.descriptors;
+        let doorbells = regions.split_off(REGIONS);
+        if !doorbells.iter().all(is_socket) {
+            return Err(impossible("a doorbell that is not a socket"));
+        }
+        let regions = regions
+            .try_into()
+            .map_err(|_| impossible("too few descriptors"))?;
+        Ok((regions, doorbells, welcome.terms))
     }
 
     /// MAPPED, then READY.
     fn finish(&mut self) -> Result<(), AttachError> {
-        self.tell(&encode_step(KIND_MAPPED), &[])?;
         let step = "READY";
+        self.tell(&encode_step(KIND_MAPPED), &[], step)?;
         let received = self.hear(step)?;
         received
             .without_descriptors()
@@ -274,27 +287,9 @@ impl Talk {
     }
 }
 
-/// The descriptors of a WELCOME, in their order; their number is checked.
-struct Descriptors(std::vec::IntoIter<OwnedFd>);
-
-impl Descriptors {
-    fn next_fd(&mut self) -> Result<OwnedFd, AttachError> {
-        self.0
-            .next()
-            .ok_or_else(|| impossible("fewer descriptors than stated"))
-    }
-
-    /// The rest: one socket for each shard.
-    fn doorbells(self) -> Result<Vec<OwnedFd>, AttachError> {
-        let is_socket = |fd: &OwnedFd| {
-            rustix::fs::fstat(fd)
-                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
-        };
-        match self.0.as_slice().iter().all(is_socket) {
-            true => Ok(self.0.collect()),
-            false => Err(impossible("a doorbell that is not a socket")),
-        }
-    }
+fn is_socket(fd: &OwnedFd) -> bool {
+    rustix::fs::fstat(fd)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
 }
 
 /// Connects without ever blocking: a full queue of a busy engine is tried again until `deadline`.

@@ -55,15 +55,12 @@ pub enum RefusalCode {
     Internal = 22,
     /// The host hung up in the middle of the conversation. Nobody is left to be told.
     Gone = 23,
-    /// After READY: the engine closed one lane, whose number is the limit, because the host wrote
-    /// nonsense to it.
-    LaneClosed = 24,
     /// A code that this version does not know.
     Unknown = 0,
 }
 
 impl RefusalCode {
-    const ALL: [RefusalCode; 24] = [
+    const ALL: [RefusalCode; 23] = [
         RefusalCode::Malformed,
         RefusalCode::Version,
         RefusalCode::Feature,
@@ -87,7 +84,6 @@ impl RefusalCode {
         RefusalCode::ResumeRecord,
         RefusalCode::Internal,
         RefusalCode::Gone,
-        RefusalCode::LaneClosed,
     ];
 
     /// The number in the message.
