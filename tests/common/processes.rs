@@ -79,6 +79,17 @@ impl Role {
         self.child.wait().expect("it is ours");
     }
 
+    /// Waits for its end, whatever it is.
+    pub fn wait(&mut self) {
+        self.child.wait().expect("it is ours");
+    }
+
+    /// Closes its input and waits for its end.
+    pub fn halt(&mut self) {
+        drop(self.child.stdin.take());
+        self.wait();
+    }
+
     /// Closes its input and waits for its end; says whether it succeeded.
     pub fn finish(mut self) -> bool {
         drop(self.child.stdin.take());
