@@ -22,6 +22,15 @@ fn singles(sizes: &[u64], polls: &[usize]) -> Vec<Op> {
     operations
 }
 
+/// Only these commits, given as (claimed, committed); a consumer that takes all there is.
+fn few(commits: &[(u64, u64)]) -> Vec<Op> {
+    let commits = commits
+        .iter()
+        .map(|&(claimed, committed)| Op::Commit { claimed, committed });
+    let others = [Op::Own, Op::Poll { max: usize::MAX }];
+    commits.chain(others).collect()
+}
+
 /// Every batch of up to `most` of these parts, with every ending.
 fn batches(parts: &[Part], most: usize) -> Vec<Op> {
     let mut lists: Vec<Vec<Part>> = vec![vec![]];
@@ -81,4 +90,56 @@ fn eight_lines_singles() {
         4,
         singles(&[1, 2, 3, 4], &[1, 2, 3, 4, 5, 6, 7]),
     );
+}
+
+#[test]
+fn eight_lines_batches() {
+    let operations = [singles(&[1, 3], &[]), batches(&[whole(1), whole(3)], 2)].concat();
+    walk("8 lines, batches", 8, 4, operations);
+}
+
+#[test]
+fn eight_lines_shorter_in_batches() {
+    let operations = [
+        singles(&[1], &[]),
+        batches(&[whole(1), part(3, 1), part(4, 0)], 2),
+    ]
+    .concat();
+    walk(
+        "8 lines, shorter commits and aborts in batches",
+        8,
+        4,
+        operations,
+    );
+}
+
+#[test]
+fn eight_lines_long_batches() {
+    let operations = [few(&[(1, 1), (3, 3)]), batches(&[whole(2)], 3)].concat();
+    walk("8 lines, batches of three", 8, 4, operations);
+}
+
+#[test]
+fn sixteen_lines_small_and_large() {
+    walk("16 lines, small and large", 16, 4, few(&[(1, 1), (4, 4)]));
+}
+
+#[test]
+fn sixteen_lines_large_batches() {
+    let operations = [few(&[(4, 4), (3, 3)]), batches(&[whole(4)], 2)].concat();
+    walk("16 lines, large batches", 16, 4, operations);
+}
+
+#[test]
+fn sixteen_lines_shorter_and_aborted() {
+    let aborted = vec![Op::Abort { claimed: 4 }];
+    let operations = [few(&[(4, 2)]), aborted, batches(&[whole(4)], 2)].concat();
+    walk("16 lines, shorter and aborted", 16, 4, operations);
+}
+
+#[test]
+fn sixteen_lines_odd_batches() {
+    let others = vec![Op::Abort { claimed: 4 }, Op::Poll { max: 1 }];
+    let operations = [few(&[(3, 3)]), others, batches(&[whole(3)], 3)].concat();
+    walk("16 lines, odd batches", 16, 4, operations);
 }
