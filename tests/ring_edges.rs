@@ -618,3 +618,36 @@ fn a_poll_releases_each_eighth_and_when_empty() {
     }
     let _: &Producer<_, _> = &producer;
 }
+
+/// A line whose bit is clear holds zero or a header of the last lap. An older header would come
+/// back to life when the low half of the number has gone round.
+#[test]
+fn no_clean_line_outlives_a_lap() {
+    let (mut producer, mut consumer, memory) = ring(8);
+    let mut random = 1u64;
+    for _ in 0..20_000 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let payload = [0, 48, 112, 176, 240][(random % 5) as usize];
+        match random >> 8 & 7 {
+            0 => drop(producer.claim(payload)),
+            1 => producer.own_next_lines(),
+            2 => {
+                let mut batch = producer.batch();
+                let _ = batch.claim(payload).map(|claim| claim.commit(1));
+                let _ = batch.claim(48).map(|claim| claim.commit(1));
+            }
+            _ => drop(send(&mut producer, payload)),
+        }
+        take_all(&mut consumer);
+        let (end, _, soiled) = producer.state();
+        for line in (0..8).filter(|line| soiled[0] >> line & 1 == 0) {
+            let word = memory.words().load(line * 8);
+            let age = end.number.wrapping_sub(word >> 32);
+            let youngest = 1 - (word >> 31 & 1); // a padding carries the number behind it
+            let harmless = word == 0 || (youngest..=8).contains(&age);
+            assert!(harmless, "line {line}: {word:#x} at {end:?}");
+        }
+    }
+}
