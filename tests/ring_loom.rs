@@ -166,8 +166,7 @@ fn receive(consumer: &mut LoomConsumer, seen: &mut u64) {
 
 /// Runs `produce` against a consumer that polls `polls` times; returns what both did to the check.
 fn model(orderings: Orderings, polls: usize, produce: fn(&mut LoomProducer) -> u64) {
-    let builder = loom::model::Builder::new();
-    builder.check(move || {
+    loom::model(move || {
         let (mut producer, mut consumer) = ring(orderings);
         let writer = loom::thread::spawn(move || produce(&mut producer));
         let mut seen = 0;

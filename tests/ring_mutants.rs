@@ -19,8 +19,9 @@ use list::{Mutant, MUTANTS};
 const UNBROKEN: &str = "unbroken";
 /// The parts of the tests that a mutant faces, and how long it may take: one that turns round for
 /// ever is caught too. The edges take a fraction of a second.
-const TRIALS: [(&str, Duration); 5] = [
+const TRIALS: [(&str, Duration); 6] = [
     ("edges::", Duration::from_secs(6)),
+    ("hostile::", Duration::from_secs(6)),
     ("enumeration::four_lines", Duration::from_secs(60)),
     ("enumeration::eight_lines_singles", Duration::from_secs(60)),
     ("enumeration::eight_lines_shorter", Duration::from_secs(60)),
@@ -111,9 +112,10 @@ fn write_ring(directory: &Path, mutant: Option<&Mutant>) {
     let main = format!(
         "#![allow(warnings)]\nextern crate self as ironhoard;\n\
          #[path = {:?}] pub mod layout;\npub mod ring;\n\
-         #[path = {:?}] mod edges;\n#[path = {:?}] mod enumeration;\n",
+         #[path = {:?}] mod edges;\n#[path = {:?}] mod hostile;\n#[path = {:?}] mod enumeration;\n",
         root().join("src/layout.rs"),
         tests.join("ring_edges.rs"),
+        tests.join("ring_hostile.rs"),
         tests.join("ring_enumeration.rs"),
     );
     write(&directory.join("main.rs"), &main);

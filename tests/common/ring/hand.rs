@@ -1,52 +1,16 @@
 //! A small ring held in the hand: both halves, and the memory beneath them to be tampered with.
+#![allow(dead_code)] // each test binary uses its own part
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
+#[path = "heap.rs"]
+mod heap;
+
+use heap::{HeapPosition, HeapWords};
 use ironhoard::ring::{
     Batch, Claim, ClaimError, Consumer, Cursor, Geometry, GeometryError, MemoryPosition,
-    MemoryWords, PositionWord, Producer, Words,
+    MemoryWords, Producer,
 };
-
-/// Plain words on the heap.
-#[derive(Clone)]
-pub struct HeapWords(Arc<[AtomicU64]>);
-
-impl Words for HeapWords {
-    fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    fn observe(&self, word: usize) -> u64 {
-        self.0[word].load(Ordering::Acquire)
-    }
-
-    fn publish(&self, word: usize, value: u64) {
-        self.0[word].store(value, Ordering::Release);
-    }
-
-    fn load(&self, word: usize) -> u64 {
-        self.0[word].load(Ordering::Relaxed)
-    }
-
-    fn store(&self, word: usize, value: u64) {
-        self.0[word].store(value, Ordering::Relaxed);
-    }
-}
-
-/// A position word on the heap.
-#[derive(Clone)]
-pub struct HeapPosition(Arc<AtomicU64>);
-
-impl PositionWord for HeapPosition {
-    fn observe(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn publish(&self, position: u64) {
-        self.0.store(position, Ordering::Release);
-    }
-}
 
 pub type Handles = Producer<HeapWords, HeapPosition>;
 pub type HandConsumer = Consumer<HeapWords, HeapPosition>;
@@ -74,7 +38,7 @@ impl Memory {
 
     /// Another position word, as a resume brings one.
     pub fn new_position(&self, position: u64) -> HeapPosition {
-        HeapPosition(Arc::new(AtomicU64::new(position)))
+        HeapPosition::at(position)
     }
 
     /// The header of a one-line record with this number.
@@ -94,8 +58,8 @@ pub fn ring_at(lines: u64, start: Cursor) -> (Handles, HandConsumer, Memory) {
         capacity: lines * 64,
         payload_limit: (lines as u32 / 2).min(4) * 64 - 16,
     };
-    let words = HeapWords((0..lines * 8).map(|_| AtomicU64::new(0)).collect());
-    let position = HeapPosition(Arc::new(AtomicU64::new(start.position)));
+    let words = HeapWords::lines(lines);
+    let position = HeapPosition::at(start.position);
     let producer = Producer::new(words.clone(), position.clone(), geometry, start);
     let consumer = Consumer::new(words.clone(), position.clone(), geometry, start);
     let memory = Memory {
@@ -136,9 +100,9 @@ pub fn take_all(consumer: &mut HandConsumer) -> Vec<(u64, usize)> {
 }
 
 /// What both halves say to a shape over `lines` lines.
-pub fn shaped(lines: usize, geometry: Geometry) -> Result<(), GeometryError> {
-    let words = HeapWords((0..lines * 8).map(|_| AtomicU64::new(0)).collect());
-    let position = HeapPosition(Arc::new(AtomicU64::new(0)));
+pub fn shaped(lines: u64, geometry: Geometry) -> Result<(), GeometryError> {
+    let words = HeapWords::lines(lines);
+    let position = HeapPosition::at(0);
     let producer = Producer::new(words.clone(), position.clone(), geometry, Cursor::START);
     let consumer = Consumer::new(words, position, geometry, Cursor::START);
     assert_eq!(producer.as_ref().err(), consumer.as_ref().err());

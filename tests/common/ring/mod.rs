@@ -7,3 +7,4 @@ pub mod operations;
 pub mod oracle;
 pub mod reader;
 pub mod tape;
+pub mod wild;

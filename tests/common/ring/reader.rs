@@ -3,7 +3,7 @@
 //!
 //! It is pessimistic: it takes [`WILD`] for a perfect header wherever it meets it.
 
-use super::tape::WILD;
+use super::wild::WILD;
 
 /// What the reader finds at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,8 +12,7 @@ use std::rc::Rc;
 
 use ironhoard::ring::{PositionWord, Words};
 
-/// Payload that looks like whatever header is expected. The ring never writes this word by itself.
-pub const WILD: u64 = 0x571d_571d_571d_571d;
+pub use super::wild::WILD;
 
 /// Words of a line that a tape keeps.
 pub const KEPT: usize = 2;
