@@ -179,6 +179,26 @@ fn batch_meeting_a_full_ring_becomes_visible() {
 }
 
 #[test]
+fn batch_meeting_a_payload_too_large_stays_hidden() {
+    let (mut producer, mut consumer, _) = ring(8);
+    let mut batch = producer.batch();
+    batch.claim(48).expect("room").commit(1);
+    let too_large = batch.claim(241).err();
+    let (payload, limit) = (241, 240);
+    assert_eq!(too_large, Some(ClaimError::TooLarge { payload, limit }));
+    assert!(
+        take_all(&mut consumer).is_empty(),
+        "nothing stood in the way"
+    );
+    drop(batch);
+    assert!(
+        take_all(&mut consumer).is_empty(),
+        "a dropped batch is aborted"
+    );
+    assert_eq!(send(&mut producer, 48), Ok(1));
+}
+
+#[test]
 fn dropped_batch_leaves_no_trap() {
     traps_of_a_batch(|batch: hand::HandBatch<'_>| drop(batch));
 }

@@ -99,10 +99,20 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "full_batch_stays_hidden",
         "batch.rs",
-        "                self.publish_so_far();
-                return Err(error);
+        "                if error == ClaimError::Full {
+                    self.publish_so_far();
+                }
 ",
-        "                return Err(error);
+        "",
+    ),
+    mutant(
+        "refused_payload_publishes_the_batch",
+        "batch.rs",
+        "                if error == ClaimError::Full {
+                    self.publish_so_far();
+                }
+",
+        "                self.publish_so_far();
 ",
     ),
     mutant(
