@@ -71,8 +71,11 @@ pub(super) struct Room {
 
 impl<W: Words, P: PositionWord> Producer<W, P> {
     /// The producer of a ring in `words`, whose consumer publishes its position in
-    /// `consumer_position`. Memory before the first commit must be zero, or must be what an
-    /// earlier producer left at `start` ([`Cursor::START`] for a fresh ring).
+    /// `consumer_position`. The first record goes to `start` ([`Cursor::START`] for a fresh ring).
+    ///
+    /// The first word of every line must be zero. Memory that another producer has used will not
+    /// do: only that producer knows which lines hold payload. To resume, keep the producer and
+    /// [`rebind`](Producer::rebind) it.
     ///
     /// # Errors
     /// [`GeometryError`] where words and geometry do not fit together.
