@@ -7,27 +7,16 @@
 #[path = "common/mutants/list.rs"]
 mod list;
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use list::{Mutant, MUTANTS};
+use list::{Guard, Mutant, GUARDS, MUTANTS};
 
 /// The unbroken ring.
 const UNBROKEN: &str = "unbroken";
-/// The parts of the tests that a mutant faces, and how long it may take: one that turns round for
-/// ever is caught too. The edges take a fraction of a second.
-const TRIALS: [(&str, Duration); 6] = [
-    ("edges::", Duration::from_secs(6)),
-    ("hostile::", Duration::from_secs(6)),
-    ("enumeration::four_lines", Duration::from_secs(60)),
-    ("enumeration::eight_lines_singles", Duration::from_secs(60)),
-    ("enumeration::eight_lines_shorter", Duration::from_secs(60)),
-    ("enumeration::sixteen_lines_large", Duration::from_secs(60)),
-];
-
 #[test]
 fn every_mutant_is_caught() {
     let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
@@ -38,23 +27,19 @@ fn every_mutant_is_caught() {
         MUTANTS.len() + 1,
         "one program for each mutant"
     );
-    let left = Mutex::new(programs.into_iter());
-    let survivors = Mutex::new(Vec::new());
-    std::thread::scope(|threads| {
-        for _ in 0..2 {
-            threads.spawn(|| loop {
-                let Some((name, program)) = left.lock().expect("no panic").next() else {
-                    break;
-                };
-                let caught = TRIALS.iter().find(|trial| fails(&program, trial));
-                println!("{name}: {}", caught.map_or("survives", |trial| trial.0));
-                if caught.is_none() {
-                    survivors.lock().expect("no panic").push(name);
-                }
-            });
-        }
-    });
-    assert_eq!(survivors.into_inner().expect("no panic"), [UNBROKEN]);
+    let patience: HashMap<&str, Duration> = GUARDS
+        .iter()
+        .map(|guard| (guard.filter, patience(&programs[UNBROKEN], guard)))
+        .collect();
+    let survivors: Vec<_> = MUTANTS
+        .iter()
+        .filter(|mutant| {
+            let guard = mutant.guard.filter;
+            passes(&programs[mutant.name], guard, patience[guard])
+        })
+        .map(|mutant| mutant.name)
+        .collect();
+    assert!(survivors.is_empty(), "nobody noticed {survivors:?}");
 }
 
 fn root() -> &'static Path {
@@ -108,16 +93,18 @@ fn write_ring(directory: &Path, mutant: Option<&Mutant>) {
         }
         write(&directory.join("ring").join(name), &text);
     }
-    let tests = root().join("tests");
-    let main = format!(
+    let mut main = format!(
         "#![allow(warnings)]\nextern crate self as ironhoard;\n\
-         #[path = {:?}] pub mod layout;\npub mod ring;\n\
-         #[path = {:?}] mod edges;\n#[path = {:?}] mod hostile;\n#[path = {:?}] mod enumeration;\n",
+         #[path = {:?}] pub mod layout;\npub mod ring;\n",
         root().join("src/layout.rs"),
-        tests.join("ring_edges.rs"),
-        tests.join("ring_hostile.rs"),
-        tests.join("ring_enumeration.rs"),
     );
+    for guard in GUARDS
+        .iter()
+        .filter(|guard| mutant.is_none_or(|mutant| mutant.guard == **guard))
+    {
+        let (file, module) = (root().join("tests").join(guard.file), guard.module);
+        main += &format!("#[path = {file:?}] mod {module};\n");
+    }
     write(&directory.join("main.rs"), &main);
 }
 
@@ -129,8 +116,8 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).expect("the target directory is writable");
 }
 
-/// Builds the package; returns name and program of each target.
-fn build(package: &Path) -> Vec<(String, PathBuf)> {
+/// Builds the package; returns the program of each target by its name.
+fn build(package: &Path) -> HashMap<String, PathBuf> {
     let output = Command::new(env!("CARGO"))
         .args([
             "test",
@@ -167,10 +154,18 @@ fn program(message: &str) -> Option<(String, PathBuf)> {
     Some((name.to_owned(), PathBuf::from(path)))
 }
 
-/// Does this part of the tests fail, or not end?
-fn fails(program: &Path, &(trial, patience): &(&str, Duration)) -> bool {
+/// How long a mutant may take: one that turns round for ever is caught, too.
+fn patience(unbroken: &Path, guard: &Guard) -> Duration {
+    let started = Instant::now();
+    let passed = passes(unbroken, guard.filter, Duration::from_secs(60));
+    assert!(passed, "{} fails without any mutation", guard.filter);
+    started.elapsed() * 4 + Duration::from_secs(1)
+}
+
+/// Do these tests pass in time?
+fn passes(program: &Path, filter: &str, patience: Duration) -> bool {
     let mut child = Command::new(program)
-        .arg(trial)
+        .arg(filter)
         .arg("--test-threads=1")
         .env("RUST_BACKTRACE", "0")
         .stdout(Stdio::null())
@@ -180,11 +175,11 @@ fn fails(program: &Path, &(trial, patience): &(&str, Duration)) -> bool {
     let started = Instant::now();
     while started.elapsed() < patience {
         if let Some(status) = child.try_wait().expect("it is our child") {
-            return !status.success();
+            return status.success();
         }
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().expect("it is our child");
     child.wait().expect("it is our child");
-    true
+    false
 }
