@@ -186,6 +186,7 @@ fn producer_killed_with_a_claim_ending_at_the_rings_end() {
     }
     let mut claim = producer.claim(240).expect("room");
     fill(&mut claim, memory.forged_for(5));
+    #[allow(clippy::forget_non_drop)] // a claim has nothing to drop, and that is the point
     std::mem::forget(claim);
     drop(producer);
     assert_eq!(take_all(&mut consumer).len(), 4);
@@ -209,6 +210,7 @@ fn producer_killed_between_padding_and_record() {
         let mut batch = producer.batch();
         // A batch publishes the padding with the claim: dying now is dying between the two.
         let claim = batch.claim(240).expect("room behind the padding");
+        #[allow(clippy::forget_non_drop)] // a claim has nothing to drop, and that is the point
         std::mem::forget(claim);
         std::mem::forget(batch);
         drop(producer);

@@ -108,7 +108,7 @@ fn class(word: u64, number: u64, unreleased: i32) -> [u8; 2] {
         _ if age < -unreleased => [0, 0],
         _ => [
             128u8.wrapping_add(age as u8),
-            (word as u32).div_ceil(64) as u8 | 128 * (word >> 31 & 1) as u8,
+            (word as u32).div_ceil(64) as u8 | ((word >> 31 & 1) << 7) as u8,
         ],
     }
 }
