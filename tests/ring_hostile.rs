@@ -4,7 +4,7 @@
 mod hand;
 
 use hand::{fill, ring, ring_at, send, take_all, Handles};
-use ironhoard::ring::{ClaimError, CorruptKind, Cursor, PositionWord, Words};
+use ironhoard::ring::{ClaimError, CorruptKind, Cursor, Words};
 
 const LINE: u64 = 64;
 
@@ -57,7 +57,7 @@ fn consumer_position_that_goes_back() {
     for _ in 0..4 {
         send(&mut producer, 48).expect("room");
     }
-    memory.position().publish(3 * LINE);
+    memory.position().forge(3 * LINE);
     corrupt_position(&mut producer, 3 * LINE);
 }
 
@@ -68,7 +68,7 @@ fn consumer_position_that_runs_ahead() {
         for _ in 0..4 {
             send(&mut producer, 48).expect("room");
         }
-        memory.position().publish(4 * LINE + ahead);
+        memory.position().forge(4 * LINE + ahead);
         corrupt_position(&mut producer, 4 * LINE + ahead);
     }
 }
@@ -80,7 +80,7 @@ fn consumer_position_off_a_line() {
         for _ in 0..4 {
             send(&mut producer, 48).expect("room");
         }
-        memory.position().publish(LINE + off);
+        memory.position().forge(LINE + off);
         corrupt_position(&mut producer, LINE + off);
     }
 }
@@ -99,7 +99,7 @@ fn consumer_position_off_a_record_boundary_harms_only_its_author() {
     for _ in 0..2 {
         send(&mut producer, 112).expect("room");
     }
-    memory.position().publish(LINE);
+    memory.position().forge(LINE);
     assert_eq!(producer.backlog(), Ok(3 * LINE));
     assert_eq!(send(&mut producer, 48), Ok(3));
 }

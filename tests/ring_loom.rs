@@ -100,9 +100,9 @@ impl PositionWord for LoomPosition {
         self.0.position.load(self.0.orderings.position_observe)
     }
 
-    fn publish(&self, position: u64) {
+    fn publish(&self, next: Cursor) {
         let order = self.0.orderings.position_publish;
-        self.0.position.store(position, order);
+        self.0.position.store(next.position, order);
     }
 }
 

@@ -112,7 +112,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     pub fn release(&mut self) {
         if self.released != self.next.position {
             self.released = self.next.position;
-            self.own_position.publish(self.next.position);
+            self.own_position.publish(self.next);
         }
     }
 
@@ -235,7 +235,9 @@ impl<W: Words, P: PositionWord> Drop for Polled<'_, W, P> {
             .next
             .position
             .wrapping_sub(self.consumer.released);
-        if taken != 0 && (self.found_empty || taken >= self.consumer.capacity / 8) {
+        let due = self.found_empty || taken >= self.consumer.capacity / 8;
+        // A panic in whoever works on a record: it is not done with it, so it stays unreleased.
+        if taken != 0 && due && !std::thread::panicking() {
             self.consumer.release();
         }
     }

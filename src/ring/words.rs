@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use super::error::GeometryError;
+use super::producer::Cursor;
 use crate::layout::LINE;
 
 /// Whatever keeps the memory of a ring alive: a mapping, a buffer.
@@ -54,8 +55,9 @@ pub trait PositionWord {
     /// `release`).
     fn observe(&self) -> u64;
 
-    /// Consumer's side. RELEASE: pairs with [`PositionWord::observe`] (label `release`).
-    fn publish(&self, position: u64);
+    /// Consumer's side, with the position and number of the record it expects next; the position is
+    /// what goes into the word. RELEASE: pairs with [`PositionWord::observe`] (label `release`).
+    fn publish(&self, next: Cursor);
 }
 
 /// Words in real memory: a mapping or a buffer.
@@ -182,9 +184,9 @@ impl PositionWord for MemoryPosition {
     }
 
     #[inline(always)]
-    fn publish(&self, position: u64) {
+    fn publish(&self, next: Cursor) {
         // SAFETY: as above, and writable by `new`'s contract.
-        unsafe { self.word.as_ref() }.store(position, Ordering::Release) // `release`, with observe
+        unsafe { self.word.as_ref() }.store(next.position, Ordering::Release) // `release`, with observe
     }
 }
 

@@ -235,7 +235,7 @@ pub const MUTANTS: &[Mutant] = &[
         EDGES,
         "release_is_late_when_empty",
         "consumer.rs",
-        "(self.found_empty || taken >= self.consumer.capacity / 8)",
-        "taken >= self.consumer.capacity / 8",
+        "let due = self.found_empty || taken >= self.consumer.capacity / 8;",
+        "let due = taken >= self.consumer.capacity / 8;",
     ),
 ];

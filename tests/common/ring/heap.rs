@@ -1,9 +1,10 @@
 //! Record memory on the heap of the test: the least that a ring can be made of.
+#![allow(dead_code)] // each test binary uses its own part
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
-use ironhoard::ring::{PositionWord, Words};
+use ironhoard::ring::{Cursor, PositionWord, Words};
 
 /// Plain words on the heap.
 #[derive(Clone)]
@@ -47,6 +48,11 @@ impl HeapPosition {
     pub fn at(position: u64) -> Self {
         Self(Arc::new(AtomicU64::new(position)))
     }
+
+    /// Whatever a hostile consumer writes there.
+    pub fn forge(&self, position: u64) {
+        self.0.store(position, Ordering::Release);
+    }
 }
 
 impl PositionWord for HeapPosition {
@@ -54,7 +60,7 @@ impl PositionWord for HeapPosition {
         self.0.load(Ordering::Acquire)
     }
 
-    fn publish(&self, position: u64) {
-        self.0.store(position, Ordering::Release);
+    fn publish(&self, next: Cursor) {
+        self.0.store(next.position, Ordering::Release);
     }
 }

@@ -10,7 +10,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use ironhoard::ring::{PositionWord, Words};
+use ironhoard::ring::{Cursor, PositionWord, Words};
 
 pub use super::wild::WILD;
 
@@ -131,7 +131,7 @@ impl PositionWord for TapePosition {
         self.0.position.get()
     }
 
-    fn publish(&self, position: u64) {
-        self.0.position.set(position);
+    fn publish(&self, next: Cursor) {
+        self.0.position.set(next.position);
     }
 }

@@ -1,0 +1,140 @@
+//! Attach: the conversation on a Unix socket by which a host and an engine come to share memory.
+//!
+//! ```text
+//!  host                                                       engine
+//!  HELLO  versions, role, wishes ───────────────────────────▶ judges, allocates both regions,
+//!                                                              maps the reply region, seals it
+//!  checks fds, maps, prefaults ◀─── WELCOME  terms, fds ──────
+//!  MAPPED ──────────────────────────────────────────────────▶ seals the request region against new
+//!                                                              writers, checks it, maps it read-only
+//!  the rings are open ◀───────────────────────────── READY ───
+//!       …                DRAINING, DETACH, REFUSED at any time later, both ways        …
+//! ```
+//!
+//! Afterwards neither side can map writable what the other writes, shrink it or punch holes in it;
+//! the memory management unit sees to that. A host whose engine died says RESUME to the next one:
+//! HELLO, and with it the request region and how far each lane's replies had come.
+//!
+//! What it costs: one thread for each conversation in the engine, because allocation takes
+//! milliseconds and the others must not wait for it; nothing once READY is said.
+//!
+//! How it works: `message` (every byte), `hello`, `welcome` and `refusal` (what they say), `socket`
+//! (one message, with its traps), [`attach`] and [`resume`] for the host, [`converse`] for the engine,
+//! [`Ledger`] for its limits, [`Listener`] for its path.
+//!
+//! Neither end believes the other. An engine that lies to a host is found out as well: seals, sizes,
+//! access modes and terms are checked before anything is mapped.
+
+mod bytes;
+mod engine_side;
+mod error;
+mod header;
+mod hello;
+mod host_side;
+mod ledger;
+mod listener;
+pub mod message;
+mod notice;
+mod peer;
+mod policy;
+mod refusal;
+mod resumed;
+mod socket;
+mod welcome;
+
+pub use bytes::{Head, MessageError};
+pub use engine_side::{converse, EngineSide};
+pub use error::{AttachError, ListenError, NoticeError};
+pub use header::RegionHeader;
+pub use host_side::{attach, resume, HostSide, ResumedSide};
+pub use ledger::{Ledger, LedgerCounts, Reservation};
+pub use listener::Listener;
+pub use notice::{recv_notice, refuse, send_notice, Notice};
+pub use policy::Policy;
+pub use refusal::{Refusal, RefusalCode};
+
+use crate::layout::DEFAULT_CAPACITY;
+use crate::region::{PageMode, PageSize};
+
+/// What a host asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wishes {
+    /// Lanes, 1 to 1024.
+    pub lanes: u32,
+    /// Bytes of each request ring: a power of two, 4 KiB to 1 GiB.
+    pub request_capacity: u64,
+    /// Bytes of each reply ring: a power of two, 4 KiB to 1 GiB.
+    pub reply_capacity: u64,
+    /// Pages of the regions.
+    pub pages: PageMode,
+    /// This process can call membarrier and has registered for it.
+    pub membarrier: bool,
+    /// The host's own name, for people: at most 64 bytes.
+    pub name: String,
+    /// The service wanted, at most 64 bytes; empty is any.
+    pub service: String,
+    /// The version of the service wanted; 0 is any.
+    pub service_version: u32,
+}
+
+impl Default for Wishes {
+    /// One lane with rings of 1 MiB, whatever pages can be had, any service, without membarrier.
+    fn default() -> Self {
+        Self {
+            lanes: 1,
+            request_capacity: DEFAULT_CAPACITY,
+            reply_capacity: DEFAULT_CAPACITY,
+            pages: PageMode::Auto,
+            membarrier: false,
+            name: String::new(),
+            service: String::new(),
+            service_version: 0,
+        }
+    }
+}
+
+/// What was really got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// A name for the host; it gives no authority.
+    pub host_id: u64,
+    /// 1 after the first attach, one more after each resume.
+    pub epoch: u64,
+    /// Lanes of this host.
+    pub lanes: u32,
+    /// Bytes of each request ring.
+    pub request_capacity: u64,
+    /// Bytes of each reply ring.
+    pub reply_capacity: u64,
+    /// Bytes of the request region, whole pages.
+    pub request_bytes: u64,
+    /// Bytes of the reply region, whole pages.
+    pub reply_bytes: u64,
+    /// Pages of the request region.
+    pub request_pages: PageSize,
+    /// Pages of the reply region.
+    pub reply_pages: PageSize,
+    /// Both ends declared membarrier; otherwise both fence.
+    pub membarrier: bool,
+    /// Shards of the engine.
+    pub shards: u32,
+    /// The shard that serves each lane.
+    pub lane_shards: Vec<u16>,
+    /// The engine's service.
+    pub service: String,
+    /// Its version.
+    pub service_version: u32,
+    /// The engine's process id in the reader's pid namespace, as the kernel says; 0 where it has none.
+    pub engine_pid: u32,
+}
+
+/// Where a lane stood when its engine died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LaneResume {
+    /// Number of the last committed reply, `R`; 0 if there was none.
+    pub last_reply: u64,
+    /// Position of request `R + 1` in the request ring, in bytes, free-running.
+    pub position: u64,
+    /// How often request `R + 1` has seen an engine die.
+    pub deaths: u32,
+}
