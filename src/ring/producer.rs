@@ -134,10 +134,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// ```
     #[inline]
     pub fn claim(&mut self, payload: usize) -> Result<Claim<'_, W, P>, ClaimError> {
-        if self.batch_open {
-            self.bury_forgotten_batch();
-        }
-        let room = self.reserve(self.end.position, payload)?;
+        let room = self.reserve_room(payload)?;
         Ok(Claim::new(self, room))
     }
 
@@ -348,6 +345,9 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// gives the first up.
     #[inline(always)]
     pub(crate) fn reserve_room(&mut self, payload: usize) -> Result<Room, ClaimError> {
+        if self.batch_open {
+            self.bury_forgotten_batch();
+        }
         self.reserve(self.end.position, payload)
     }
 
