@@ -125,6 +125,26 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         ENUMERATION,
+        "claim_does_not_bury",
+        "producer.rs",
+        "            self.bury_forgotten_batch();
+        }
+        self.reserve(",
+        "        }
+        self.reserve(",
+    ),
+    mutant(
+        ENUMERATION,
+        "batch_does_not_bury",
+        "producer.rs",
+        "            self.bury_forgotten_batch();
+        }
+        self.batch_open = true;",
+        "        }
+        self.batch_open = true;",
+    ),
+    mutant(
+        ENUMERATION,
         "later_header_keeps_its_bit",
         "batch.rs",
         "            self.producer.soiled.take(room.start);\n",
