@@ -15,7 +15,7 @@ use crate::processes::{end_with_input, role_path, role_word, say_ready};
 pub const ECHO: u16 = 1;
 /// Ends the engine's process at once.
 pub const DIE: u16 = 2;
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(8);
 
 struct Echo {
     stateless: bool,
