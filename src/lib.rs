@@ -1,5 +1,8 @@
 //! Ironhoard: shared-memory handoff between a pinned Rust engine and host processes.
 pub mod attach;
+pub mod engine;
+pub mod host;
+mod lane;
 pub mod layout;
 pub mod region;
 pub mod ring;

@@ -1,1 +1,50 @@
-fn main() {}
+//! The `ironhoard` command. Subcommands are in [`args`], exit codes in [`exit`].
+
+mod args;
+mod bench;
+mod child;
+mod cores;
+mod exit;
+mod report;
+
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Bench, Command, EngineRole};
+use exit::{Ending, Failure};
+use report::Report;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let report = Report::new(arguments.json);
+    match run(arguments.command, &report) {
+        Ok(ending) => ending.into(),
+        Err(failure) => {
+            report.failure(&failure, failure.ending());
+            failure.ending().into()
+        }
+    }
+}
+
+fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
+    match command {
+        Command::Bench {
+            bench: Bench::Floor(arguments),
+        } => bench::floor_command::run(&arguments, report),
+        Command::Engine {
+            role: EngineRole::Floor { memory_fd, core },
+        } => {
+            // SAFETY: this process was started with that descriptor, inherited for it alone; a
+            // number that is no descriptor makes the first use fail.
+            let memory = unsafe { OwnedFd::from_raw_fd(memory_fd) };
+            bench::pair::serve(memory, core)?;
+            Ok(Ending::Done)
+        }
+    }
+}

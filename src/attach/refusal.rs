@@ -55,12 +55,15 @@ pub enum RefusalCode {
     Internal = 22,
     /// The host hung up in the middle of the conversation. Nobody is left to be told.
     Gone = 23,
+    /// After READY: the engine closed one lane, whose number is the limit, because the host wrote
+    /// nonsense to it.
+    LaneClosed = 24,
     /// A code that this version does not know.
     Unknown = 0,
 }
 
 impl RefusalCode {
-    const ALL: [RefusalCode; 23] = [
+    const ALL: [RefusalCode; 24] = [
         RefusalCode::Malformed,
         RefusalCode::Version,
         RefusalCode::Feature,
@@ -84,6 +87,7 @@ impl RefusalCode {
         RefusalCode::ResumeRecord,
         RefusalCode::Internal,
         RefusalCode::Gone,
+        RefusalCode::LaneClosed,
     ];
 
     /// The number in the message.

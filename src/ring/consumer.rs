@@ -235,7 +235,9 @@ impl<W: Words, P: PositionWord> Drop for Polled<'_, W, P> {
             .next
             .position
             .wrapping_sub(self.consumer.released);
-        if taken != 0 && (self.found_empty || taken >= self.consumer.capacity / 8) {
+        let due = self.found_empty || taken >= self.consumer.capacity / 8;
+        // A panic in whoever works on a record: it is not done with it, so it stays unreleased.
+        if taken != 0 && due && !std::thread::panicking() {
             self.consumer.release();
         }
     }

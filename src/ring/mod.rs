@@ -34,6 +34,7 @@ pub use batch::{Batch, BatchClaim};
 pub use claim::Claim;
 pub use consumer::{Consumer, Polled};
 pub use error::{ClaimError, Corrupt, CorruptKind, GeometryError};
+pub(crate) use producer::Room;
 pub use producer::{Cursor, Producer};
 pub use record::{Payload, Record};
 pub use shared::SharedProducer;

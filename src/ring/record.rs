@@ -59,12 +59,19 @@ impl<'a, W: Words> Record<'a, W> {
 }
 
 /// A view of a payload in shared memory. Each method reads shared memory once and returns a copy.
-#[derive(Clone, Copy)]
 pub struct Payload<'a, W> {
     words: &'a W,
     first: usize,
     bytes: usize,
 }
+
+impl<W> Clone for Payload<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Payload<'_, W> {}
 
 impl<W: Words> Payload<'_, W> {
     /// Bytes of payload.

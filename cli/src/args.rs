@@ -1,0 +1,166 @@
+//! The command line, as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit;
+
+/// Everything that can be typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ironhoard",
+    version,
+    about = "Hand a hot path to a pinned engine process through shared memory",
+    after_help = exit::HELP,
+    arg_required_else_help = true,
+    propagate_version = true
+)]
+pub struct Arguments {
+    /// Print one JSON object instead of tables, and no progress.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure, each figure beside the floor of the same moment.
+    #[command(after_help = exit::HELP)]
+    Bench {
+        /// What to measure.
+        #[command(subcommand)]
+        bench: Bench,
+    },
+    /// The engine process of a benchmark; started by the program itself.
+    #[command(name = "__engine", hide = true)]
+    Engine {
+        /// Which engine.
+        #[command(subcommand)]
+        role: EngineRole,
+    },
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Know your machine: what moving cache lines between two cores costs.
+    #[command(
+        long_about = "Know your machine: what moving cache lines between two cores costs.\n\n\
+            Two processes on two cores bounce cache lines and do nothing else. No handoff through \
+            shared memory can be faster than that, whatever its code; so every other benchmark \
+            here is given as a multiple of these figures.\n\n\
+            walking  a round trip over 1024 lines each way\n\
+            warm     the same, each side owning its next line while it waits\n\
+            stream   whole lines one way, every word written and read\n\n\
+            On virtual machines the cores may change places while you look. The figures are \
+            therefore taken in slices of a few milliseconds and grouped by the distance met.",
+        after_help = FLOOR_EXAMPLES
+    )]
+    Floor(FloorArguments),
+}
+
+const FLOOR_EXAMPLES: &str = "\
+Examples:
+  ironhoard bench floor                                   a table
+  ironhoard bench floor --json | jq .floors               for a script
+  ironhoard bench floor --engine-core 3 --host-core 2     two cores of your choice
+  ironhoard bench floor --picture floor.svg               and the latency curve
+
+Exit codes: 0 done, 2 usage, 3 environment, 4 the other process failed, 5 machine too busy,
+6 the report could not be written.";
+
+/// Which cores, and how long.
+#[derive(Debug, Args)]
+pub struct Measuring {
+    /// Core of the engine process [default: the second this process may use].
+    #[arg(long, value_name = "CORE")]
+    pub engine_core: Option<usize>,
+
+    /// Core of the host process [default: the first this process may use].
+    #[arg(long, value_name = "CORE")]
+    pub host_core: Option<usize>,
+
+    /// Steady slices to collect; on a busy machine at most three times as many are tried.
+    #[arg(long, value_name = "COUNT", default_value_t = 300,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub slices: u32,
+}
+
+/// Options of `bench floor`.
+#[derive(Debug, Args)]
+pub struct FloorArguments {
+    /// Cores and duration.
+    #[command(flatten)]
+    pub measuring: Measuring,
+
+    /// Write the latency curve as an SVG picture.
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+}
+
+/// The engine processes of the benchmarks.
+#[derive(Debug, Subcommand)]
+pub enum EngineRole {
+    /// Responds to floor measurements.
+    Floor {
+        /// Inherited descriptor of the shared memory.
+        #[arg(long)]
+        memory_fd: i32,
+        /// Core to run on.
+        #[arg(long)]
+        core: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn json_may_stand_anywhere() {
+        for line in [
+            "--json bench floor",
+            "bench --json floor",
+            "bench floor --json",
+        ] {
+            let words = ["ironhoard"].into_iter().chain(line.split(' '));
+            assert!(Arguments::try_parse_from(words).unwrap().json, "{line}");
+        }
+    }
+
+    #[test]
+    fn impossible_values_are_usage_errors() {
+        for line in [
+            "bench floor --slices 0",
+            "bench floor --engine-core x",
+            "bench",
+            "benhc",
+        ] {
+            let words = ["ironhoard"].into_iter().chain(line.split(' '));
+            assert_eq!(
+                Arguments::try_parse_from(words).unwrap_err().exit_code(),
+                2,
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn hidden_subcommands_stay_out_of_the_help() {
+        assert!(!Arguments::command()
+            .render_help()
+            .to_string()
+            .contains("__engine"));
+    }
+}

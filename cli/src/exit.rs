@@ -1,0 +1,127 @@
+//! Exit codes: the one place where they are decided.
+//!
+//! | code | meaning                                                                           |
+//! |------|-----------------------------------------------------------------------------------|
+//! | 0    | done, and the result is right                                                     |
+//! | 1    | done, but the result is wrong: a message was lost, torn or answered wrongly       |
+//! | 2    | usage: an unknown option, an impossible value                                     |
+//! | 3    | environment: too few cores, no memory, no huge pages where they were required, …  |
+//! | 4    | the other process ended, was not ready, or refused                                |
+//! | 5    | the machine was too busy for a headline; the figures are printed without it       |
+//! | 6    | the report could not be written                                                   |
+
+use std::process::ExitCode;
+
+use crate::bench::floor::FloorError;
+use crate::bench::pair::PairError;
+use crate::cores::CoreError;
+use crate::report::ReportError;
+
+/// The exit codes for `--help`.
+pub const HELP: &str = "\
+Exit codes:
+  0  done, and the result is right
+  1  the result is wrong: something was lost, torn or answered wrongly
+  2  usage: an unknown option or an impossible value
+  3  environment: too few cores, not enough memory, no huge pages where required
+  4  the other process ended, was not ready, or refused
+  5  the machine was too busy for a headline (the figures are printed without it)
+  6  the report could not be written";
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The result is right.
+    Done = 0,
+    /// The result is wrong.
+    Wrong = 1,
+    /// The command line asks for something impossible.
+    Usage = 2,
+    /// The machine or its limits do not allow it.
+    Environment = 3,
+    /// The other process is of no use.
+    Peer = 4,
+    /// No headline.
+    TooBusy = 5,
+    /// The result could not be shown.
+    Report = 6,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> ExitCode {
+        ExitCode::from(ending as u8)
+    }
+}
+
+/// Why a command failed; each variant has its exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A pair of processes could not measure floors.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// The cores asked for cannot be used.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// The report could not be written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+impl Failure {
+    /// The exit code's name.
+    pub fn ending(&self) -> Ending {
+        match self {
+            Failure::Pair(error) => pair_ending(error),
+            Failure::Core(error) => core_ending(error),
+            Failure::Report(_) => Ending::Report,
+        }
+    }
+}
+
+fn pair_ending(error: &PairError) -> Ending {
+    match error {
+        PairError::Memory(_) => Ending::Environment,
+        PairError::Core(error) => core_ending(error),
+        PairError::Floor(FloorError::Torn { .. }) => Ending::Wrong,
+        PairError::Floor(FloorError::Stalled) | PairError::Child(_) | PairError::NotReady => {
+            Ending::Peer
+        }
+    }
+}
+
+fn core_ending(error: &CoreError) -> Ending {
+    match error {
+        CoreError::Shared { .. } => Ending::Usage,
+        CoreError::NotAllowed { .. }
+        | CoreError::Unknown
+        | CoreError::TooFew { .. }
+        | CoreError::Refused { .. } => Ending::Environment,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_has_the_documented_code() {
+        let code = |failure: Failure| failure.ending() as u8;
+        assert_eq!(code(CoreError::Shared { core: 1 }.into()), 2);
+        assert_eq!(code(CoreError::Unknown.into()), 3);
+        assert_eq!(code(PairError::Core(CoreError::Unknown).into()), 3);
+        assert_eq!(code(PairError::NotReady.into()), 4);
+        assert_eq!(code(PairError::Floor(FloorError::Stalled).into()), 4);
+        let torn = FloorError::Torn {
+            expected: 1,
+            found: 2,
+        };
+        assert_eq!(code(PairError::Floor(torn).into()), 1);
+    }
+
+    #[test]
+    fn help_lists_every_code() {
+        for code in 0..=Ending::Report as u8 {
+            assert!(HELP.contains(&format!("\n  {code}  ")), "code {code}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The handler: what an engine does with a request.
+//!
+//! Deterministic by contract: time reaches it as an input, and nothing else may. So a recorded input
+//! can be replayed to the same state.
+
+use super::arena::Arena;
+use crate::layout::{ENGINE_STATUS_FIRST, STATUS_OK};
+use crate::ring::{ClaimError, MemoryProducer, MemoryWords, Payload, Room};
+
+/// The kind of a reply: 0 is success, below 0xff00 the handler's own codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status(pub(crate) u16);
+
+impl Status {
+    /// Success.
+    pub const OK: Status = Status(STATUS_OK);
+
+    /// A code of the handler's own.
+    ///
+    /// # Panics
+    /// From 0xff00 on: those are the engine's (at compile time where it is a constant).
+    ///
+    /// ```
+    /// use ironhoard::engine::Status;
+    /// const UNKNOWN_PLAYER: Status = Status::code(7);
+    /// assert_ne!(UNKNOWN_PLAYER, Status::OK);
+    /// ```
+    pub const fn code(code: u16) -> Status {
+        assert!(
+            code < ENGINE_STATUS_FIRST,
+            "codes from 0xff00 on are the engine's"
+        );
+        Status(code)
+    }
+
+    /// The code as it travels.
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+/// What an engine is built around. One handler for each shard, used by that shard's thread alone.
+///
+/// ```
+/// use ironhoard::engine::{Handler, Reply, Request, Status};
+///
+/// /// Answers every request with its own payload.
+/// struct Echo;
+///
+/// impl Handler for Echo {
+///     fn handle(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
+///         match reply.payload(request.payload().len()) {
+///             Ok(bytes) => {
+///                 request.payload().copy_to(bytes);
+///                 Status::OK
+///             }
+///             Err(_) => Status::code(1),
+///         }
+///     }
+///
+///     fn resumable(&self) -> Result<(), String> {
+///         Ok(()) // no state that could die with the engine
+///     }
+/// }
+/// ```
+pub trait Handler {
+    /// Answers one request. Whatever is written to `reply` travels with the status returned; a reply
+    /// may be empty. A panic becomes an error reply to this request and a counter.
+    fn handle(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status;
+
+    /// The largest payload a reply can have, in bytes; `None` for all that a ring allows. The engine
+    /// takes no request from a lane without room for such a reply, so a small bound lets a reply
+    /// ring be used to its end.
+    fn largest_reply(&self) -> Option<usize> {
+        None
+    }
+
+    /// May hosts of a dead engine resume with this one? `Err` carries the reason they are told.
+    ///
+    /// # Errors
+    /// The default: a handler has state, and it died with the engine. A stateless handler says `Ok`.
+    fn resumable(&self) -> Result<(), String> {
+        Err("the handler's state died with the engine: attach again".to_string())
+    }
+}
+
+/// A request, in place.
+pub struct Request<'a> {
+    pub(super) kind: u16,
+    pub(super) number: u64,
+    pub(super) now: u64,
+    pub(super) payload: Payload<'a, MemoryWords>,
+    pub(super) arena: &'a Arena,
+}
+
+impl<'a> Request<'a> {
+    /// What the host asks for; the meaning is the handler's.
+    #[inline]
+    pub fn kind(&self) -> u16 {
+        self.kind
+    }
+
+    /// The request's number in its lane, from 1; its name for ever.
+    #[inline]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// When it was taken, in nanoseconds of CLOCK_MONOTONIC. Read once in a while and not for each
+    /// message: it may be late by the time of 256 messages.
+    #[inline]
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// The payload, in memory the host can still write: each read is a copy.
+    #[inline]
+    pub fn payload(&self) -> Payload<'a, MemoryWords> {
+        self.payload
+    }
+
+    /// A copy of the payload in the shard's scratch arena; `None` where the arena has no room left.
+    pub fn bytes(&self) -> Option<&'a [u8]> {
+        let copy = self.arena.take(self.payload.len())?;
+        self.payload.copy_to(copy);
+        Some(copy)
+    }
+
+    /// The shard's scratch arena, reset after each batch.
+    pub fn arena(&self) -> &'a Arena {
+        self.arena
+    }
+}
+
+/// The reply to one request, written straight into the reply ring.
+pub struct Reply<'a> {
+    producer: &'a mut MemoryProducer,
+    room: Option<Room>,
+    largest: usize,
+}
+
+impl<'a> Reply<'a> {
+    pub(super) fn new(producer: &'a mut MemoryProducer, largest: usize) -> Self {
+        Self {
+            producer,
+            room: None,
+            largest,
+        }
+    }
+
+    /// The most this reply can carry, in bytes.
+    pub fn limit(&self) -> usize {
+        self.largest
+    }
+
+    /// `bytes` bytes of reply payload, to be written in place; they hold whatever was there before.
+    /// A second call gives the first up.
+    ///
+    /// # Errors
+    /// [`ClaimError::TooLarge`] above [`Reply::limit`].
+    #[inline]
+    pub fn payload(&mut self, bytes: usize) -> Result<&mut [u8], ClaimError> {
+        if bytes > self.largest {
+            return Err(ClaimError::TooLarge {
+                payload: bytes,
+                limit: self.largest as u32,
+            });
+        }
+        let room = self.producer.reserve_room(bytes)?;
+        self.room = Some(room);
+        Ok(self.producer.room_payload(room))
+    }
+
+    /// Writes a whole payload.
+    ///
+    /// # Errors
+    /// As [`Reply::payload`].
+    #[inline]
+    pub fn write(&mut self, payload: &[u8]) -> Result<(), ClaimError> {
+        self.payload(payload.len())?.copy_from_slice(payload);
+        Ok(())
+    }
+
+    /// Commits what was written, or an empty reply, with `status` as its kind.
+    #[inline(always)]
+    pub(super) fn commit(self, status: Status) -> Result<(), ClaimError> {
+        let room = match self.room {
+            Some(room) => room,
+            None => self.producer.reserve_room(0)?,
+        };
+        self.producer.commit_room(room, status.0);
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! The engine's end of a lane: request consumer, reply producer, and the host's doorbell.
+//!
+//! Every request gets exactly one reply, in order, so the reply ring numbers itself: reply `n` answers
+//! request `n`. Before a request is taken there is room for the largest reply.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::net::{send, SendFlags};
+
+use super::arena::Arena;
+use super::counters::Counters;
+use super::handler::{Handler, Reply, Request, Status};
+use crate::layout::{
+    FLAGS_MUST_UNDERSTAND, STATUS_PANIC, STATUS_POISON, STATUS_TOO_LARGE, STATUS_UNKNOWN_FLAG,
+};
+use crate::ring::{ClaimError, Corrupt, MemoryConsumer, MemoryProducer};
+use crate::sys::barrier::Barrier;
+use crate::wait::{FlagWord, MemoryFlag, Waker};
+
+/// Why a lane is closed: its host wrote nonsense.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub(super) enum LaneFault {
+    #[error("request ring: {0}")]
+    Request(#[from] Corrupt),
+    #[error("reply ring: {0}")]
+    Reply(#[from] ClaimError),
+}
+
+/// What one visit to a lane brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visit {
+    /// Nothing was committed.
+    Empty,
+    /// This many requests were answered.
+    Answered(u64),
+    /// There may be requests, but no room for their replies: the host must take some.
+    NoRoom,
+}
+
+/// The engine's end of one lane.
+pub(super) struct EngineLane {
+    pub(super) host: u64,
+    pub(super) index: u32,
+    pub(super) requests: MemoryConsumer,
+    pub(super) replies: MemoryProducer,
+    pub(super) in_use: MemoryFlag,
+    pub(super) waker: Waker<MemoryFlag>,
+    pub(super) doorbell: Arc<OwnedFd>,
+    pub(super) barrier: Barrier,
+    /// Largest reply of handler and ring together.
+    pub(super) largest_reply: usize,
+    /// Number of the request that is not tried again; 0 for none.
+    pub(super) poison: u64,
+    /// A reply was committed since lines were last owned.
+    pub(super) may_own: bool,
+    /// The host wrote nonsense: never visited again.
+    pub(super) closed: bool,
+}
+
+/// What a shard lends to each visit.
+pub(super) struct Visitor<'a, H> {
+    pub(super) handler: &'a mut H,
+    pub(super) arena: &'a mut Arena,
+    pub(super) counters: &'a Counters,
+    pub(super) now: u64,
+    pub(super) budget: usize,
+}
+
+impl EngineLane {
+    /// Answers up to the budget of requests.
+    #[inline]
+    pub(super) fn visit<H: Handler>(
+        &mut self,
+        visitor: &mut Visitor<'_, H>,
+    ) -> Result<Visit, LaneFault> {
+        let released = self.requests.released();
+        let mut answered = 0;
+        let mut polled = self.requests.poll(visitor.budget);
+        let outcome = loop {
+            match self.replies.has_room(self.largest_reply) {
+                Ok(()) => {}
+                Err(ClaimError::Full) => break Visit::NoRoom,
+                Err(fault) => return Err(fault.into()),
+            }
+            let Some(record) = polled.next()? else {
+                break Visit::Empty;
+            };
+            let request = Request {
+                kind: record.kind(),
+                number: record.number(),
+                now: visitor.now,
+                payload: record.payload(),
+                arena: visitor.arena,
+            };
+            let mut reply = Reply::new(&mut self.replies, self.largest_reply);
+            let status =
+                if record.flags() & FLAGS_MUST_UNDERSTAND == 0 && record.number() != self.poison {
+                    visitor.handler.handle(&request, &mut reply)
+                } else {
+                    refusal(record.number() == self.poison, visitor.counters)
+                };
+            reply.commit(status)?;
+            answered += 1;
+            if self.waker.must_ring(self.barrier) {
+                ring(&self.doorbell, visitor.counters);
+            }
+            if visitor.arena.is_half_full() {
+                break Visit::Answered(answered);
+            }
+        };
+        drop(polled); // may publish the position: space is news too
+        if self.requests.released() != released && self.waker.must_ring(self.barrier) {
+            ring(&self.doorbell, visitor.counters);
+        }
+        if answered == 0 {
+            return Ok(outcome);
+        }
+        visitor.arena.reset();
+        self.may_own = true;
+        Ok(Visit::Answered(answered))
+    }
+
+    /// After a panic in the handler: the request that was taken and not answered gets its reply.
+    pub(super) fn answer_panic(&mut self) -> bool {
+        if self.requests.cursor().number == self.replies.cursor().number {
+            return false;
+        }
+        let reply = Reply::new(&mut self.replies, 0);
+        reply.commit(Status(STATUS_PANIC)).is_ok()
+    }
+
+    /// Nothing to read after a reply: take the next reply's lines while nobody waits for them.
+    #[inline(always)]
+    pub(super) fn own_once(&mut self) {
+        if self.may_own {
+            self.may_own = false;
+            self.replies.own_next_lines();
+        }
+    }
+
+    /// Is there something to do? For the last look before sleeping.
+    pub(super) fn has_work(&mut self) -> bool {
+        let committed = !matches!(self.requests.peek(), Ok(None));
+        committed && self.replies.has_room(self.largest_reply) != Err(ClaimError::Full)
+    }
+
+    /// Does the host use this lane now, or has it left requests behind?
+    pub(super) fn is_used(&mut self) -> bool {
+        !self.closed && (self.in_use.load() != 0 || !matches!(self.requests.peek(), Ok(None)))
+    }
+
+    /// Rings if the host sleeps; for news that are no reply.
+    pub(super) fn ring_if_asleep(&mut self, counters: &Counters) {
+        if self.waker.must_ring(self.barrier) {
+            ring(&self.doorbell, counters);
+        }
+    }
+}
+
+/// A reply the handler is not asked for.
+#[cold]
+fn refusal(poisoned: bool, counters: &Counters) -> Status {
+    if poisoned {
+        Counters::add(&counters.poisoned, 1);
+        Status(STATUS_POISON)
+    } else {
+        Counters::add(&counters.unknown_flags, 1);
+        Status(STATUS_UNKNOWN_FLAG)
+    }
+}
+
+/// One byte on the doorbell. Never blocks: a full socket means that a byte is there already, and a
+/// host that is gone is the control thread's business.
+#[cold]
+fn ring(doorbell: &OwnedFd, counters: &Counters) {
+    Counters::add(&counters.rings, 1);
+    let _ = send(doorbell, &[1], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+}
+
+/// The status of a handler that asked for more than a reply can carry and passed the error on.
+impl From<ClaimError> for Status {
+    fn from(_: ClaimError) -> Self {
+        Status(STATUS_TOO_LARGE)
+    }
+}

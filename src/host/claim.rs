@@ -1,0 +1,125 @@
+//! Claims of a lane: those of the ring, with the doorbell behind the commit.
+
+use super::bell::Bell;
+use super::error::HostError;
+use crate::ring::{Batch, BatchClaim, MemoryPosition, MemoryProducer, MemoryWords, Room};
+
+/// Room for one request. Dropping it aborts it: nothing is sent, no number is used.
+#[must_use = "a claim that is not committed is aborted"]
+pub struct RequestClaim<'a> {
+    producer: &'a mut MemoryProducer,
+    bell: &'a mut Bell,
+    room: Room,
+}
+
+impl<'a> RequestClaim<'a> {
+    #[inline(always)]
+    pub(super) fn new(producer: &'a mut MemoryProducer, bell: &'a mut Bell, room: Room) -> Self {
+        Self {
+            producer,
+            bell,
+            room,
+        }
+    }
+
+    /// The number this request will have.
+    #[inline]
+    pub fn number(&self) -> u64 {
+        self.producer.cursor().number
+    }
+
+    /// The payload, to be written in place; it holds whatever was there before. Write fields with the
+    /// width they have: a payload that was just built elsewhere and is copied in one go waits for the
+    /// processor's store buffer.
+    #[inline]
+    pub fn payload(&mut self) -> &mut [u8] {
+        self.producer.room_payload(self.room)
+    }
+
+    /// Writes the payload's `index`-th 64-bit word (little endian), in place.
+    ///
+    /// # Panics
+    /// Where the word is not inside the payload rounded up to 8 bytes.
+    #[inline]
+    pub fn put_u64(&mut self, index: usize, value: u64) {
+        self.producer.room_put_u64(self.room, index, value);
+    }
+
+    /// Writes the beginning of the payload, 8 bytes at a time.
+    ///
+    /// # Panics
+    /// Where `bytes` is longer than the payload.
+    #[inline]
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.producer.room_write(self.room, bytes);
+    }
+
+    /// Commits: the engine sees the request. Rings if it sleeps. Returns the request's number.
+    #[inline]
+    pub fn commit(self, kind: u16) -> u64 {
+        let number = self.producer.commit_room(self.room, kind);
+        self.bell.after_publish();
+        number
+    }
+
+    /// Commits only the first `payload` bytes.
+    ///
+    /// # Panics
+    /// Where `payload` is more than was claimed.
+    #[inline]
+    pub fn commit_shorter(mut self, kind: u16, payload: usize) -> u64 {
+        self.room = self.room.shorter(payload);
+        self.commit(kind)
+    }
+
+    /// Gives the claim up. Dropping it does the same.
+    #[inline]
+    pub fn abort(self) {}
+}
+
+/// A batch of requests that become visible in one step.
+#[must_use = "a batch that is not published is aborted"]
+pub struct RequestBatch<'a> {
+    batch: Option<Batch<'a, MemoryWords, MemoryPosition>>,
+    bell: &'a mut Bell,
+}
+
+impl<'a> RequestBatch<'a> {
+    pub(super) fn new(producer: &'a mut MemoryProducer, bell: &'a mut Bell) -> Self {
+        Self {
+            batch: Some(producer.batch()),
+            bell,
+        }
+    }
+
+    /// Claims room for the batch's next request. Where the ring is full, what the batch holds so far
+    /// becomes visible.
+    ///
+    /// # Errors
+    /// [`HostError::Full`], [`HostError::TooLarge`], [`HostError::Corrupt`].
+    #[inline]
+    pub fn claim(
+        &mut self,
+        payload: usize,
+    ) -> Result<BatchClaim<'_, 'a, MemoryWords, MemoryPosition>, HostError> {
+        let batch = self.batch.as_mut().expect("present until published");
+        Ok(batch.claim(payload)?)
+    }
+
+    /// Makes the batch visible and rings if the engine sleeps; returns the number of the next request.
+    #[inline]
+    pub fn publish(mut self) -> u64 {
+        let batch = self.batch.take().expect("present until published");
+        batch.publish()
+    }
+}
+
+impl Drop for RequestBatch<'_> {
+    /// A full ring or the ring's end may have made a part visible, so this looks at the bell in any
+    /// case.
+    #[inline]
+    fn drop(&mut self) {
+        self.batch = None;
+        self.bell.after_publish();
+    }
+}

@@ -1,0 +1,218 @@
+//! A lane: one thread's own way to the engine and back.
+//!
+//! `claim` and `commit` send, `poll` receives, `call` does both and waits. Nothing here locks, allocates
+//! or makes a system call while the engine is awake. While a call waits it first owns the next lines of
+//! its request ring (so that they are here when the next request is written), then spins, then sleeps.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::claim::{RequestBatch, RequestClaim};
+use super::error::HostError;
+use super::reader::Replies;
+use super::receiver::{ReceiverParts, ReplyReceiver};
+use super::sender::{RequestSender, SenderParts};
+use super::shared::HostShared;
+use crate::ring::{MemoryWords, Payload};
+
+/// A lane taken from a [`Host`](super::Host). Send, not Sync: one thread at a time.
+///
+/// Dropping it gives it back to the host's pool; replies that were still to come are dropped and
+/// counted when it is taken again.
+pub struct Lane {
+    sender: RequestSender,
+    receiver: ReplyReceiver,
+}
+
+/// What a call brought back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallReply {
+    /// The reply's kind: 0 is success.
+    pub status: u16,
+    /// Bytes of payload copied into the caller's buffer.
+    pub copied: usize,
+    /// Bytes of payload the reply had.
+    pub len: usize,
+}
+
+impl Lane {
+    pub(super) fn new(
+        shared: Arc<HostShared>,
+        (index, sender, receiver): (u32, SenderParts, ReceiverParts),
+    ) -> Self {
+        let sender = RequestSender::new(shared.clone(), index, sender);
+        let mut receiver = ReplyReceiver::new(shared, index, receiver);
+        receiver.want_from(sender.next_number());
+        Self { sender, receiver }
+    }
+
+    /// Which of the host's lanes this is.
+    pub fn index(&self) -> u32 {
+        self.sender.index
+    }
+
+    /// The largest request payload, in bytes.
+    pub fn payload_limit(&self) -> u32 {
+        self.sender.payload_limit()
+    }
+
+    /// Requests committed whose replies have not been taken.
+    #[inline]
+    pub fn outstanding(&self) -> u64 {
+        let next_reply = self.receiver.next_number();
+        self.sender.next_number().wrapping_sub(next_reply)
+    }
+
+    /// Claims room for a request of `payload` bytes. Never blocks.
+    ///
+    /// # Errors
+    /// [`HostError::Full`] (an ordinary answer), [`HostError::TooLarge`], [`HostError::Gone`],
+    /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
+    #[inline]
+    pub fn claim(&mut self, payload: usize) -> Result<RequestClaim<'_>, HostError> {
+        self.sender.claim(payload)
+    }
+
+    /// As [`Lane::claim`], but waits for room until the deadline.
+    ///
+    /// # Errors
+    /// As [`Lane::claim`] without `Full`; [`HostError::NoRoom`] at the deadline;
+    /// [`HostError::RepliesWaiting`] where waiting can't end because this lane's own replies wait to be
+    /// taken.
+    pub fn claim_wait(
+        &mut self,
+        payload: usize,
+        deadline: Duration,
+    ) -> Result<RequestClaim<'_>, HostError> {
+        let until = Instant::now() + deadline;
+        loop {
+            match self.sender.has_room(payload) {
+                Ok(()) => return self.sender.claim(payload),
+                Err(HostError::Full) => {}
+                Err(error) => return Err(error),
+            }
+            if self.receiver.has_reply()? {
+                return Err(HostError::RepliesWaiting);
+            }
+            if Instant::now() >= until {
+                return Err(HostError::NoRoom);
+            }
+            let sender = &mut self.sender;
+            self.receiver.sleep(until, |receiver| {
+                receiver.has_reply().unwrap_or(true)
+                    || !matches!(sender.has_room(payload), Err(HostError::Full))
+            });
+        }
+    }
+
+    /// Opens a batch of requests that become visible in one step.
+    ///
+    /// # Errors
+    /// [`HostError::Forked`], [`HostError::Gone`], [`HostError::LaneClosed`].
+    #[inline]
+    pub fn batch(&mut self) -> Result<RequestBatch<'_>, HostError> {
+        self.sender.batch()
+    }
+
+    /// Takes up to `max` replies, in place. Never blocks. Finding none it owns the next request's
+    /// lines, once.
+    ///
+    /// # Errors
+    /// [`HostError::Gone`] when the engine is gone for good and all its replies have been taken,
+    /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
+    #[inline]
+    pub fn poll(&mut self, max: usize) -> Result<Replies<'_>, HostError> {
+        if !self.receiver.has_reply()? {
+            self.sender.own_once();
+        }
+        self.receiver.poll(max)
+    }
+
+    /// Waits until there is a reply or the deadline passes; says whether there is one. Spins first,
+    /// then sleeps.
+    ///
+    /// # Errors
+    /// As [`Lane::poll`].
+    #[inline]
+    pub fn wait(&mut self, deadline: Duration) -> Result<bool, HostError> {
+        let sender = &mut self.sender;
+        self.receiver.wait_and(deadline, || sender.own_once())
+    }
+
+    /// Sends a request and waits for its reply: the payload is copied in, the reply's is copied to
+    /// `reply` as far as it goes.
+    ///
+    /// # Errors
+    /// As [`Lane::claim_wait`] and [`Lane::poll`]; [`HostError::Outstanding`] while earlier replies are
+    /// to come; [`HostError::Deadline`] when the reply did not come in time: the request may have been
+    /// executed, and its reply will be dropped and counted.
+    ///
+    /// ```no_run
+    /// # use ironhoard::host::Host;
+    /// # use std::time::Duration;
+    /// let host = Host::attach("/run/echo.sock")?;
+    /// let mut lane = host.lane()?;
+    /// let mut answer = [0; 64];
+    /// let reply = lane.call(1, b"hello", &mut answer, Duration::from_secs(1))?;
+    /// assert_eq!((reply.status, &answer[..reply.copied]), (0, &b"hello"[..]));
+    /// # Ok::<(), ironhoard::host::HostError>(())
+    /// ```
+    #[inline]
+    pub fn call(
+        &mut self,
+        kind: u16,
+        payload: &[u8],
+        reply: &mut [u8],
+        deadline: Duration,
+    ) -> Result<CallReply, HostError> {
+        let fill = |claim: &mut RequestClaim<'_>| claim.write(payload);
+        let read = |status, payload: Payload<'_, MemoryWords>| CallReply {
+            status,
+            copied: payload.copy_to(reply),
+            len: payload.len(),
+        };
+        self.call_with(kind, payload.len(), fill, read, deadline)
+    }
+
+    /// As [`Lane::call`], without copies: `fill` writes the request in place, `read` reads the reply
+    /// where it lies.
+    ///
+    /// # Errors
+    /// As [`Lane::call`].
+    #[inline]
+    pub fn call_with<R>(
+        &mut self,
+        kind: u16,
+        payload: usize,
+        fill: impl FnOnce(&mut RequestClaim<'_>),
+        read: impl FnOnce(u16, Payload<'_, MemoryWords>) -> R,
+        deadline: Duration,
+    ) -> Result<R, HostError> {
+        let outstanding = self.outstanding();
+        if outstanding != 0 {
+            return Err(HostError::Outstanding { outstanding });
+        }
+        if let Err(HostError::Full) = self.sender.has_room(payload) {
+            let _ = self.claim_wait(payload, deadline)?;
+        }
+        let mut claim = self.sender.claim(payload)?;
+        fill(&mut claim);
+        let number = claim.commit(kind);
+        if !self.wait(deadline)? {
+            self.receiver.want_from(number.wrapping_add(1));
+            return Err(HostError::Deadline { number });
+        }
+        let mut replies = self.receiver.poll(1)?;
+        match replies.next()? {
+            Some(reply) => Ok(read(reply.kind(), reply.payload())),
+            None => Err(HostError::Corrupt("a reply vanished".into())),
+        }
+    }
+
+    /// Splits the lane into its two sides, for different threads. Make the sender
+    /// [shared](RequestSender::shared) for many threads. The lane goes back to the host's pool when
+    /// both are dropped.
+    pub fn split(self) -> (RequestSender, ReplyReceiver) {
+        (self.sender, self.receiver)
+    }
+}

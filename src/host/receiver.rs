@@ -1,0 +1,174 @@
+//! The reply side of a lane: poll, wait, sleep.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::error::HostError;
+use super::link::{Link, Track};
+use super::reader::{Reader, Replies};
+use super::shared::HostShared;
+use crate::sys::barrier::Barrier;
+use crate::wait::{MemoryFlag, Sleeper};
+
+/// The longest time a sleeper sleeps before it looks of its own accord.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// What a receiver leaves in the pool.
+pub(super) struct ReceiverParts {
+    pub(super) reader: Reader,
+    sleeper: Sleeper<MemoryFlag>,
+}
+
+impl ReceiverParts {
+    pub(super) fn fresh(lane: u32, link: &Link, track: &Arc<Track>) -> Self {
+        Self {
+            reader: Reader::new(lane, link, track),
+            sleeper: Sleeper::new(link.regions.host_flag(lane)),
+        }
+    }
+}
+
+/// The reply side of a lane that was [split](super::Lane::split).
+pub struct ReplyReceiver {
+    shared: Arc<HostShared>,
+    index: u32,
+    parts: Option<ReceiverParts>,
+}
+
+impl ReplyReceiver {
+    pub(super) fn new(shared: Arc<HostShared>, index: u32, parts: ReceiverParts) -> Self {
+        Self {
+            shared,
+            index,
+            parts: Some(parts),
+        }
+    }
+
+    #[inline(always)]
+    fn reader(&mut self) -> &mut Reader {
+        &mut self.parts.as_mut().expect("present until dropped").reader
+    }
+
+    /// Takes up to `max` replies, in place. Never blocks.
+    ///
+    /// # Errors
+    /// [`HostError::Gone`] when the engine is gone for good and all its replies have been taken,
+    /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
+    #[inline]
+    pub fn poll(&mut self, max: usize) -> Result<Replies<'_>, HostError> {
+        self.has_reply()?;
+        Ok(Replies::new(self.reader().consumer.poll(max)))
+    }
+
+    /// Waits until there is a reply or the deadline passes; says whether there is one. Spins first,
+    /// then sleeps.
+    ///
+    /// # Errors
+    /// As [`ReplyReceiver::poll`].
+    pub fn wait(&mut self, deadline: Duration) -> Result<bool, HostError> {
+        self.wait_and(deadline, || ())
+    }
+
+    /// As [`ReplyReceiver::wait`], with something to do when the first look found nothing.
+    #[inline(always)]
+    pub(super) fn wait_and(
+        &mut self,
+        deadline: Duration,
+        first: impl FnOnce(),
+    ) -> Result<bool, HostError> {
+        if self.has_reply()? {
+            return Ok(true);
+        }
+        first();
+        for _ in 0..self.shared.options.spin {
+            std::hint::spin_loop();
+            if self.has_reply()? {
+                return Ok(true);
+            }
+        }
+        self.wait_asleep(deadline)
+    }
+
+    #[cold]
+    fn wait_asleep(&mut self, deadline: Duration) -> Result<bool, HostError> {
+        let until = Instant::now() + deadline.min(LONG);
+        while !self.has_reply()? {
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            self.sleep(until, |receiver| receiver.has_reply().unwrap_or(true));
+        }
+        Ok(true)
+    }
+
+    /// Sleeps until the engine rings, unless `ready` (label `doze`: raise, barrier, look, sleep).
+    pub(super) fn sleep(&mut self, until: Instant, ready: impl FnOnce(&mut Self) -> bool) {
+        let link = self.shared.newest_link();
+        self.sleeper().raise();
+        Barrier::agreed(link.terms.membarrier).sleeper();
+        if !ready(self) {
+            self.shared.nap.sleep(&link.doorbells, until);
+        }
+        self.sleeper().lower();
+    }
+
+    fn sleeper(&mut self) -> &mut Sleeper<MemoryFlag> {
+        &mut self.parts.as_mut().expect("present until dropped").sleeper
+    }
+
+    /// The number of the next reply that somebody waits for.
+    #[inline]
+    pub(super) fn next_number(&self) -> u64 {
+        let reader = &self.parts.as_ref().expect("present until dropped").reader;
+        reader.consumer.cursor().number.max(reader.first_wanted)
+    }
+
+    /// Replies below `number` are to be dropped when they come.
+    pub(super) fn want_from(&mut self, number: u64) {
+        self.reader().first_wanted = number;
+    }
+
+    /// Is there a reply to take? Drops those that nobody waits for, and follows the engine to its
+    /// successor.
+    #[inline(always)]
+    pub(super) fn has_reply(&mut self) -> Result<bool, HostError> {
+        if self.shared.mark.is_child() {
+            return Err(HostError::Forked);
+        }
+        let reader = &mut self.parts.as_mut().expect("present until dropped").reader;
+        if reader.is_behind() {
+            let dropped = reader.drop_unwanted()?;
+            self.shared.count_late(dropped);
+        }
+        if reader.consumer.peek()?.is_some() {
+            return Ok(!reader.is_behind());
+        }
+        reader.consumer.release();
+        if self.shared.epoch() != reader.epoch || self.shared.has_trouble() {
+            return self.follow();
+        }
+        Ok(false)
+    }
+
+    /// The present reply ring is empty and its engine is dead: go on with the next one's.
+    #[cold]
+    fn follow(&mut self) -> Result<bool, HostError> {
+        let shared = self.shared.clone();
+        let reader = self.reader();
+        if let Some(next) = shared.link_after(reader.epoch) {
+            if reader.follow(&next) {
+                return self.has_reply();
+            }
+        }
+        shared.check(self.index)?;
+        Ok(false)
+    }
+}
+
+impl Drop for ReplyReceiver {
+    fn drop(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            self.shared.give_receiver_back(self.index, parts);
+        }
+    }
+}

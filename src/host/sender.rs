@@ -1,0 +1,223 @@
+//! The request side of a lane: claims, commits, the doorbell. And its shared form for many threads.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::bell::Bell;
+use super::claim::{RequestBatch, RequestClaim};
+use super::error::HostError;
+use super::link::Link;
+use super::shared::HostShared;
+use crate::ring::{ClaimError, Cursor, MemoryProducer, Producer, Room};
+
+/// What a sender leaves in the pool.
+pub(super) struct SenderParts {
+    pub(super) producer: MemoryProducer,
+}
+
+impl SenderParts {
+    pub(super) fn fresh(lane: u32, link: &Link) -> Self {
+        let regions = &link.regions;
+        let producer = Producer::new(
+            regions.request_words(lane),
+            regions.request_position(lane),
+            regions.request_geometry(),
+            Cursor::START,
+        );
+        Self {
+            producer: producer.expect("words and geometry are of one layout"),
+        }
+    }
+}
+
+/// The request side of a lane that was [split](super::Lane::split).
+pub struct RequestSender {
+    pub(super) shared: Arc<HostShared>,
+    pub(super) index: u32,
+    parts: Option<SenderParts>,
+    bell: Bell,
+    /// A request was committed since lines were last owned.
+    may_own: bool,
+}
+
+impl RequestSender {
+    pub(super) fn new(shared: Arc<HostShared>, index: u32, parts: SenderParts) -> Self {
+        Self {
+            bell: Bell::new(shared.clone(), index),
+            shared,
+            index,
+            parts: Some(parts),
+            may_own: false,
+        }
+    }
+
+    #[inline(always)]
+    fn producer(&mut self) -> &mut MemoryProducer {
+        &mut self.parts.as_mut().expect("present until dropped").producer
+    }
+
+    /// The number that the next request will have.
+    #[inline]
+    pub fn next_number(&self) -> u64 {
+        let parts = self.parts.as_ref().expect("present until dropped");
+        parts.producer.cursor().number
+    }
+
+    /// The largest payload of a request, in bytes.
+    pub fn payload_limit(&self) -> u32 {
+        let parts = self.parts.as_ref().expect("present until dropped");
+        parts.producer.payload_limit()
+    }
+
+    /// Claims room for a request of `payload` bytes. Never blocks.
+    ///
+    /// # Errors
+    /// [`HostError::Full`] (an ordinary answer), [`HostError::TooLarge`], [`HostError::Gone`],
+    /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
+    #[inline]
+    pub fn claim(&mut self, payload: usize) -> Result<RequestClaim<'_>, HostError> {
+        let room = self.room(payload)?;
+        self.may_own = true;
+        let parts = self.parts.as_mut().expect("present until dropped");
+        Ok(RequestClaim::new(&mut parts.producer, &mut self.bell, room))
+    }
+
+    /// Opens a batch of requests that become visible in one step.
+    ///
+    /// # Errors
+    /// [`HostError::Forked`], [`HostError::Gone`], [`HostError::LaneClosed`].
+    #[inline]
+    pub fn batch(&mut self) -> Result<RequestBatch<'_>, HostError> {
+        if self.shared.mark.is_child() {
+            return Err(HostError::Forked);
+        }
+        self.shared.check(self.index)?;
+        self.may_own = true;
+        let parts = self.parts.as_mut().expect("present until dropped");
+        Ok(RequestBatch::new(&mut parts.producer, &mut self.bell))
+    }
+
+    /// Is there room for a request of `payload` bytes?
+    pub(super) fn has_room(&mut self, payload: usize) -> Result<(), HostError> {
+        self.room(payload).map(|_| ())
+    }
+
+    #[inline(always)]
+    fn room(&mut self, payload: usize) -> Result<Room, HostError> {
+        if self.shared.mark.is_child() {
+            return Err(HostError::Forked);
+        }
+        match self.producer().reserve_room(payload) {
+            Ok(room) => Ok(room),
+            Err(error) => self.no_room(error, payload),
+        }
+    }
+
+    /// Full may only be full as far as the *last* engine's position tells.
+    #[cold]
+    fn no_room(&mut self, error: ClaimError, payload: usize) -> Result<Room, HostError> {
+        if error != ClaimError::Full {
+            return Err(error.into());
+        }
+        self.shared.check(self.index)?;
+        let link = self.shared.newest_link();
+        let position = link.regions.request_position(self.index);
+        self.producer().rebind(position);
+        Ok(self.producer().reserve_room(payload)?)
+    }
+
+    #[inline(always)]
+    pub(super) fn own_once(&mut self) {
+        if self.may_own {
+            self.may_own = false;
+            self.producer().own_next_lines();
+        }
+    }
+}
+
+impl Drop for RequestSender {
+    fn drop(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            self.shared.give_sender_back(self.index, parts);
+        }
+    }
+}
+
+/// The request side of a lane for many threads of this process; clones share it.
+///
+/// ```no_run
+/// # use ironhoard::host::{Host, HostError};
+/// # use std::time::Duration;
+/// let host = Host::attach("/run/hunt.sock")?;
+/// let (sender, mut receiver) = host.lane()?.split();
+/// let sender = sender.shared();
+/// std::thread::scope(|threads| {
+///     for _ in 0..4 {
+///         threads.spawn(|| {
+///             sender.group(|batch| -> Result<(), HostError> {
+///                 for n in 0..16 {
+///                     let mut claim = batch.claim(8)?;
+///                     claim.put_u64(0, n);
+///                     claim.commit(1);
+///                 }
+///                 Ok(())
+///             })
+///         });
+///     }
+/// });
+/// while receiver.wait(Duration::from_secs(1))? {
+///     let mut replies = receiver.poll(64)?;
+///     while let Some(reply) = replies.next()? {
+///         println!("request {} got status {}", reply.number(), reply.kind());
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SharedSender {
+    sender: Arc<Mutex<RequestSender>>,
+}
+
+impl RequestSender {
+    /// Makes it usable by many threads.
+    pub fn shared(self) -> SharedSender {
+        SharedSender {
+            sender: Arc::new(Mutex::new(self)),
+        }
+    }
+}
+
+impl SharedSender {
+    /// Runs `fill` with an open batch under the lock, and publishes what it committed in one step. No
+    /// claim outlives the lock, so the engine never waits behind a descheduled thread.
+    ///
+    /// # Errors
+    /// What `fill` returns; what it committed before is published all the same. And as
+    /// [`RequestSender::batch`].
+    pub fn group<R>(
+        &self,
+        fill: impl FnOnce(&mut RequestBatch<'_>) -> Result<R, HostError>,
+    ) -> Result<R, HostError> {
+        let mut sender = self.lock();
+        let mut batch = sender.batch()?;
+        let result = fill(&mut batch);
+        batch.publish();
+        result
+    }
+
+    /// Sends one request with a copy of `payload`; returns its number.
+    ///
+    /// # Errors
+    /// As [`RequestSender::claim`].
+    pub fn send(&self, kind: u16, payload: &[u8]) -> Result<u64, HostError> {
+        let mut sender = self.lock();
+        let mut claim = sender.claim(payload.len())?;
+        claim.write(payload);
+        Ok(claim.commit(kind))
+    }
+
+    /// A thread that panicked with the lock held left no open claim behind, so a poisoned lock is
+    /// taken like any other.
+    fn lock(&self) -> MutexGuard<'_, RequestSender> {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

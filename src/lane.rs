@@ -1,0 +1,109 @@
+//! A lane's words: where its two rings, positions and flags lie in the two mappings.
+//!
+//! ```text
+//!   request region (host writes)              reply region (engine writes)
+//!   ├ reply position of the lane              ├ need_wakeup of each shard
+//!   ├ need_wakeup, in use                     ├ request position of the lane
+//!   └ request ring                            └ reply ring
+//! ```
+//!
+//! Host and engine both build their halves from here, each from its own mappings; which of them are
+//! writable is the maps' business. Every address is checked against its mapping once, here, from
+//! the terms of the conversation. Nothing in shared memory says where anything lies.
+
+use std::sync::Arc;
+
+use crate::layout;
+use crate::region::Mapping;
+use crate::ring::{Geometry, MemoryPosition, MemoryWords};
+use crate::wait::MemoryFlag;
+
+/// The two mappings of one host, and their shape.
+#[derive(Clone)]
+pub(crate) struct Regions {
+    pub(crate) request: Arc<Mapping>,
+    pub(crate) reply: Arc<Mapping>,
+    pub(crate) lanes: u32,
+    pub(crate) request_capacity: u64,
+    pub(crate) reply_capacity: u64,
+}
+
+impl Regions {
+    pub(crate) fn request_geometry(&self) -> Geometry {
+        Geometry::new(self.request_capacity).expect("checked at attach")
+    }
+
+    pub(crate) fn reply_geometry(&self) -> Geometry {
+        Geometry::new(self.reply_capacity).expect("checked at attach")
+    }
+
+    pub(crate) fn request_words(&self, lane: u32) -> MemoryWords {
+        ring_words(&self.request, self.lanes, lane, self.request_capacity)
+    }
+
+    pub(crate) fn reply_words(&self, lane: u32) -> MemoryWords {
+        ring_words(&self.reply, self.lanes, lane, self.reply_capacity)
+    }
+
+    /// The engine's position in the request ring; the engine writes it.
+    pub(crate) fn request_position(&self, lane: u32) -> MemoryPosition {
+        let offset = layout::lane_control_offset(lane) + layout::LANE_REQUEST_POSITION as u64;
+        position(&self.reply, offset)
+    }
+
+    /// The host's position in the reply ring of `epoch`; the host writes it.
+    pub(crate) fn reply_position(&self, lane: u32, epoch: u64) -> MemoryPosition {
+        position(&self.request, layout::reply_position_offset(lane, epoch))
+    }
+
+    /// Raised while the host's waiter on `lane` sleeps; the host writes it.
+    pub(crate) fn host_flag(&self, lane: u32) -> MemoryFlag {
+        let offset = layout::lane_control_offset(lane) + layout::LANE_NEED_WAKEUP as u64;
+        flag(&self.request, offset)
+    }
+
+    /// 1 while the host uses `lane`; the host writes it.
+    pub(crate) fn in_use(&self, lane: u32) -> MemoryFlag {
+        let offset = layout::lane_control_offset(lane) + layout::LANE_IN_USE as u64;
+        flag(&self.request, offset)
+    }
+
+    /// Raised while `shard` sleeps; the engine writes it.
+    pub(crate) fn shard_flag(&self, shard: u32) -> MemoryFlag {
+        assert!((shard as usize) < layout::MAX_SHARDS);
+        let offset = layout::SHARD_LINES_OFFSET + shard as usize * layout::LINE;
+        flag(&self.reply, offset as u64)
+    }
+}
+
+/// The address `offset` bytes into `mapping`, with `bytes` bytes behind it.
+fn address(mapping: &Arc<Mapping>, offset: u64, bytes: u64) -> *mut u8 {
+    assert!(offset + bytes <= mapping.bytes(), "outside of the region");
+    // SAFETY: the assertion keeps the result inside the mapping, which is one allocation.
+    unsafe { mapping.as_ptr().add(offset as usize) }
+}
+
+fn ring_words(mapping: &Arc<Mapping>, lanes: u32, lane: u32, capacity: u64) -> MemoryWords {
+    assert!(lane < lanes, "no such lane");
+    let base = address(
+        mapping,
+        layout::ring_offset(lanes, lane, capacity),
+        capacity,
+    );
+    // SAFETY: `capacity` bytes from `base` on are mapped while the owner (the mapping) lives; shared
+    // memory holds plain integers, and no reference into it exists outside of the ring.
+    unsafe { MemoryWords::new(base, capacity, mapping.clone()) }.expect("aligned by the layout")
+}
+
+fn position(mapping: &Arc<Mapping>, offset: u64) -> MemoryPosition {
+    let word = address(mapping, offset, 8);
+    // SAFETY: 8 mapped bytes while the mapping lives; only the side whose mapping is writable
+    // publishes, by the roles of host and engine above.
+    unsafe { MemoryPosition::new(word, mapping.clone()) }.expect("aligned by the layout")
+}
+
+fn flag(mapping: &Arc<Mapping>, offset: u64) -> MemoryFlag {
+    let word = address(mapping, offset, 8);
+    // SAFETY: as for a position; offsets of flags are multiples of 8.
+    unsafe { MemoryFlag::new(word, mapping.clone()) }
+}
