@@ -8,9 +8,11 @@
 //! | `hostile` | what can either side do to the other in the middle of it? |
 //! | `resuming` | which regions may be resumed, and which not? |
 //! | `path` | who owns the socket path? |
+//! | `golden` | do the numbers written down for other languages hold? |
 
 mod common;
 mod garbled;
+mod golden;
 mod hostile;
 mod path;
 mod refusals;
