@@ -6,6 +6,7 @@ use ironhoard::attach::{attach, message::*, AttachError, Ledger, Policy, Refusal
 use ironhoard::region::PageMode;
 
 use crate::common::*;
+use crate::hugepages::HugePages;
 
 /// Says `message` to an engine with `policy`; checks the code at both ends, and that each of `words`
 /// is in the text.
@@ -180,18 +181,19 @@ fn the_limit_is_told_to_programs() {
 
 #[test]
 fn huge_pages_that_cannot_be_had() {
-    let report = ironhoard::region::reserve_report();
-    if report.huge_available() > 0 {
-        return; // somebody has reserved some: the refusal cannot be provoked now
-    }
+    let Some(pool) = HugePages::with_free(1) else {
+        return;
+    };
     let engines = Policy {
         pages: PageMode::RequireHuge,
         ..policy()
     };
+    // The one page goes to the request region, the reply region finds none.
     let words = ["huge pages", "vm.nr_hugepages"];
     refused(engines, &hello(), RefusalCode::Pages, &words);
     let hosts = hello_with(|bytes| put_u32(bytes, HELLO_PAGES, PAGES_REQUIRE_HUGE));
     refused(policy(), &hosts, RefusalCode::Pages, &words);
+    assert!(pool.comes_to(1), "a refusal gives back what it took");
 }
 
 #[test]

@@ -11,10 +11,13 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 
 use crate::common::*;
 
-/// Accepts one host and answers what stands in its ring, for as long as stdin is open.
+/// Accepts one host and answers what stands in its ring, for as long as stdin is open. Like a real
+/// engine it closes itself to ptrace first.
 #[test]
 fn engine_process() {
     let Some(path) = task() else { return };
+    let closed = rustix::process::DumpableBehavior::NotDumpable;
+    rustix::process::set_dumpable_behavior(closed).unwrap();
     let listener = Listener::bind(path.as_ref(), 0o600).unwrap();
     println!("listening");
     let socket = accept_one(&listener);
