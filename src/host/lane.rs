@@ -91,7 +91,7 @@ impl Lane {
                 Err(HostError::Full) => {}
                 Err(error) => return Err(error),
             }
-            if self.receiver.has_reply()? {
+            if self.receiver.is_choked()? {
                 return Err(HostError::RepliesWaiting);
             }
             if Instant::now() >= until {
@@ -99,7 +99,7 @@ impl Lane {
             }
             let sender = &mut self.sender;
             self.receiver.sleep(until, |receiver| {
-                receiver.has_reply().unwrap_or(true)
+                receiver.is_choked().unwrap_or(true)
                     || !matches!(sender.has_room(payload), Err(HostError::Full))
             });
         }

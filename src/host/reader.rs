@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::link::{Link, ReplyPosition, Track};
-use crate::ring::{Consumer, Corrupt, Cursor, MemoryWords, Polled, PositionWord, Record};
+use crate::ring::{Consumer, Corrupt, Cursor, Geometry, MemoryWords, Polled, PositionWord, Record};
 use crate::sys::barrier::{self, Barrier};
 
 /// Consumer of a lane's replies, across engines.
 pub(super) struct Reader {
     pub(super) consumer: Consumer<MemoryWords, ReplyPosition>,
+    /// The same ring once more, for walking ahead.
+    pub(super) words: MemoryWords,
+    pub(super) geometry: Geometry,
     pub(super) epoch: u64,
     /// Replies below this number belong to nobody any more: dropped and counted.
     pub(super) first_wanted: u64,
@@ -31,14 +34,13 @@ impl Reader {
             barrier: Barrier::agreed(barrier::register()),
         };
         position.publish(start);
+        let words = link.regions.reply_words(lane);
+        let geometry = link.regions.reply_geometry();
         Self {
-            consumer: Consumer::new(
-                link.regions.reply_words(lane),
-                position,
-                link.regions.reply_geometry(),
-                start,
-            )
-            .expect("words and geometry are of one layout"),
+            consumer: Consumer::new(words.clone(), position, geometry, start)
+                .expect("words and geometry are of one layout"),
+            words,
+            geometry,
             epoch,
             first_wanted: start.number,
             track: track.clone(),

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::HostError;
-use super::link::{Link, Track};
+use super::link::{Link, Track, Untold};
 use super::reader::{Reader, Replies};
 use super::shared::HostShared;
+use crate::layout::record_bytes;
+use crate::ring::Consumer;
 use crate::sys::barrier::Barrier;
 use crate::wait::{MemoryFlag, Sleeper};
 
@@ -148,6 +150,24 @@ impl ReplyReceiver {
             return self.follow();
         }
         Ok(false)
+    }
+
+    /// Do replies that nobody took fill the reply ring so far that the engine waits for room? Walks the
+    /// ring; for who is about to wait.
+    pub(super) fn is_choked(&mut self) -> Result<bool, HostError> {
+        self.has_reply()?;
+        let reader = self.reader();
+        reader.consumer.release();
+        let geometry = reader.geometry;
+        let start = reader.consumer.cursor();
+        let mut walker = Consumer::new(reader.words.clone(), Untold, geometry, start)
+            .expect("words and geometry are of one layout");
+        let mut polled = walker.poll(usize::MAX);
+        while polled.next()?.is_some() {}
+        drop(polled);
+        let waiting = walker.cursor().position.wrapping_sub(start.position);
+        let largest = 2 * record_bytes(geometry.payload_limit);
+        Ok(geometry.capacity - waiting < largest)
     }
 
     /// The present reply ring is empty and its engine is dead: go on with the next one's.
