@@ -127,7 +127,7 @@ pub struct FloorArguments {
 #[derive(Debug, Subcommand)]
 pub enum EngineRole {
     /// Judges the moves of a demo.
-    Hunt(EngineArguments),
+    Hunt(Box<EngineArguments>),
     /// Responds to floor measurements.
     Floor {
         /// Inherited descriptor of the shared memory.
