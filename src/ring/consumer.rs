@@ -59,8 +59,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
         })
     }
 
-    /// A batch of up to `max` records, read in place and released together when the batch is
-    /// dropped. Never blocks; an empty batch is an ordinary answer.
+    /// A batch of up to `max` records, read in place and released when the batch is dropped. Never blocks; an empty batch is an ordinary answer.
     ///
     /// ```
     /// let (mut producer, mut consumer) = ironhoard::ring::in_memory(4096)?;
@@ -83,6 +82,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
             consumer: self,
             left: max,
             found_empty: false,
+            published: false,
         }
     }
 
@@ -195,11 +195,13 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     }
 }
 
-/// What one poll returns: records in place, released together when this is dropped.
+/// What one poll returns: records in place. Those that were done are released when this is dropped, and
+/// each eighth of the ring before that.
 pub struct Polled<'a, W: Words, P: PositionWord> {
     consumer: &'a mut Consumer<W, P>,
     left: usize,
     found_empty: bool,
+    published: bool,
 }
 
 impl<W: Words, P: PositionWord> Polled<'_, W, P> {
@@ -213,6 +215,7 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
         if self.left == 0 {
             return Ok(None);
         }
+        self.release_if_much();
         let Some(found) = self.consumer.find()? else {
             self.found_empty = true;
             return Ok(None);
@@ -221,6 +224,17 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
         let number = self.consumer.next.number;
         self.consumer.pass(found.payload);
         Ok(Some(self.consumer.record(found, number)))
+    }
+
+    /// A long batch gives room back each eighth of the ring: whoever asks for the next record is done
+    /// with those before. So the position is never further behind than that, and one record.
+    #[inline(always)]
+    fn release_if_much(&mut self) {
+        let consumer = &mut *self.consumer;
+        let taken = consumer.next.position.wrapping_sub(consumer.released);
+        if taken >= consumer.capacity / 8 {
+            self.published |= consumer.release();
+        }
     }
 
     /// Did this batch come to the end of what is committed?
@@ -248,7 +262,7 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
         if release {
             consumer.release();
         }
-        release
+        release || self.published
     }
 }
 
