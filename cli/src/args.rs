@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::demo::args::{DemoArguments, EngineArguments, HostArguments};
 use crate::exit;
+use crate::map::args::MapCommand;
+use crate::serve::args::ServeArguments;
+use crate::{demo, serve};
 
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
@@ -29,6 +33,19 @@ pub struct Arguments {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Players walk a real city: every answer is checked, every latency counted.
+    #[command(after_help = demo::args::EXAMPLES)]
+    Demo(DemoArguments),
+    /// Run the treasure-hunt engine.
+    #[command(after_help = serve::args::EXAMPLES)]
+    Serve(ServeArguments),
+    /// Make maps, and look into them.
+    #[command(after_help = exit::HELP)]
+    Map {
+        /// What to do.
+        #[command(subcommand)]
+        map: MapCommand,
+    },
     /// Measure, each figure beside the floor of the same moment.
     #[command(after_help = exit::HELP)]
     Bench {
@@ -43,6 +60,9 @@ pub enum Command {
         #[command(subcommand)]
         role: EngineRole,
     },
+    /// A host process of a demo; started by the program itself.
+    #[command(name = "__host", hide = true)]
+    Host(HostArguments),
 }
 
 /// What can be measured.
@@ -106,6 +126,8 @@ pub struct FloorArguments {
 /// The engine processes of the benchmarks.
 #[derive(Debug, Subcommand)]
 pub enum EngineRole {
+    /// Judges the moves of a demo.
+    Hunt(EngineArguments),
     /// Responds to floor measurements.
     Floor {
         /// Inherited descriptor of the shared memory.
@@ -161,6 +183,6 @@ mod tests {
         assert!(!Arguments::command()
             .render_help()
             .to_string()
-            .contains("__engine"));
+            .contains("  __"));
     }
 }
