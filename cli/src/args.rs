@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use ironhoard::wait::WaitStrategy;
+
+use crate::bench::engine::LARGEST_ECHO;
 use crate::exit;
 
 /// Everything that can be typed.
@@ -62,6 +65,16 @@ pub enum Bench {
         after_help = FLOOR_EXAMPLES
     )]
     Floor(FloorArguments),
+    /// A request there, its reply back, through the whole stack.
+    #[command(
+        long_about = "A request there, its reply back, through the whole stack.\n\n\
+            An engine process with an echo handler on one core, a host process on another. Every \
+            round trip writes a request in place, and reads and compares every word of its reply. \
+            The walking floor is measured between the slices by the same two threads; a ratio of \
+            1.00 means that a round trip costs what moving two cache lines costs.",
+        after_help = RTT_EXAMPLES
+    )]
+    Rtt(RttArguments),
 }
 
 const FLOOR_EXAMPLES: &str = "\
@@ -73,6 +86,15 @@ Examples:
 
 Exit codes: 0 done, 2 usage, 3 environment, 4 the other process failed, 5 machine too busy,
 6 the report could not be written.";
+
+const RTT_EXAMPLES: &str = "\
+Examples:
+  ironhoard bench rtt                              48 bytes: one cache line each way
+  ironhoard bench rtt --payload 240 --json         four lines each way, for a script
+  ironhoard bench rtt --picture rtt.svg            and the latency curve beside the floor's
+
+Exit codes: 0 done, 1 a reply was wrong, 2 usage, 3 environment, 4 the engine failed,
+5 machine too busy, 6 the report could not be written.";
 
 /// Which cores, and how long.
 #[derive(Debug, Args)]
@@ -103,9 +125,35 @@ pub struct FloorArguments {
     pub picture: Option<PathBuf>,
 }
 
+/// Options of `bench rtt`.
+#[derive(Debug, Args)]
+pub struct RttArguments {
+    /// Bytes of each request and reply.
+    #[arg(long, value_name = "BYTES", default_value_t = 48, value_parser = payload)]
+    pub payload: usize,
+
+    /// Cores and duration.
+    #[command(flatten)]
+    pub measuring: Measuring,
+
+    /// Write the latency curve as an SVG picture.
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+}
+
+/// A payload: whole words, so that every byte can be checked, and at most what is echoed.
+fn payload(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if bytes % 8 == 0 && (8..=LARGEST_ECHO).contains(&bytes) => Ok(bytes),
+        _ => Err(format!("choose a multiple of 8 from 8 to {LARGEST_ECHO}")),
+    }
+}
+
 /// The engine processes of the benchmarks.
 #[derive(Debug, Subcommand)]
 pub enum EngineRole {
+    /// Serves a host that measures.
+    Bench(EngineArguments),
     /// Responds to floor measurements.
     Floor {
         /// Inherited descriptor of the shared memory.
@@ -115,6 +163,23 @@ pub enum EngineRole {
         #[arg(long)]
         core: usize,
     },
+}
+
+/// Options of a benchmark's engine process.
+#[derive(Debug, Args)]
+pub struct EngineArguments {
+    /// Inherited descriptor of the shared memory.
+    #[arg(long)]
+    pub memory_fd: i32,
+    /// Core of the shard.
+    #[arg(long)]
+    pub core: usize,
+    /// How the shard waits.
+    #[arg(long)]
+    pub wait: WaitStrategy,
+    /// Where to listen.
+    #[arg(long)]
+    pub socket: PathBuf,
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@
 
 use std::process::ExitCode;
 
+use ironhoard::host::HostError;
+
+use crate::bench::attached::BenchError;
+use crate::bench::engine::ServeError;
 use crate::bench::floor::FloorError;
 use crate::bench::pair::PairError;
 use crate::cores::CoreError;
@@ -59,6 +63,12 @@ pub enum Failure {
     /// A pair of processes could not measure floors.
     #[error(transparent)]
     Pair(#[from] PairError),
+    /// A host and its engine could not measure.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// The engine process could not serve.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// The cores asked for cannot be used.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -72,6 +82,8 @@ impl Failure {
     pub fn ending(&self) -> Ending {
         match self {
             Failure::Pair(error) => pair_ending(error),
+            Failure::Bench(error) => bench_ending(error),
+            Failure::Serve(_) => Ending::Environment,
             Failure::Core(error) => core_ending(error),
             Failure::Report(_) => Ending::Report,
         }
@@ -86,6 +98,22 @@ fn pair_ending(error: &PairError) -> Ending {
         PairError::Floor(FloorError::Stalled) | PairError::Child(_) | PairError::NotReady => {
             Ending::Peer
         }
+    }
+}
+
+fn bench_ending(error: &BenchError) -> Ending {
+    match error {
+        BenchError::Memory(_) | BenchError::Directory { .. } => Ending::Environment,
+        BenchError::Core(error) => core_ending(error),
+        BenchError::Floor(FloorError::Torn { .. })
+        | BenchError::Wrong { .. }
+        | BenchError::Host(HostError::Corrupt(_)) => Ending::Wrong,
+        BenchError::Host(HostError::TooLarge { .. }) => Ending::Usage,
+        BenchError::Floor(FloorError::Stalled)
+        | BenchError::Host(_)
+        | BenchError::Child(_)
+        | BenchError::Status { .. }
+        | BenchError::NotReady => Ending::Peer,
     }
 }
 

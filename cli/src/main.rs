@@ -37,6 +37,17 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
         Command::Bench {
             bench: Bench::Floor(arguments),
         } => bench::floor_command::run(&arguments, report),
+        Command::Bench {
+            bench: Bench::Rtt(arguments),
+        } => bench::rtt_command::run(&arguments, report),
+        Command::Engine {
+            role: EngineRole::Bench(arguments),
+        } => {
+            // SAFETY: as below.
+            let memory = unsafe { OwnedFd::from_raw_fd(arguments.memory_fd) };
+            bench::engine::serve(memory, &arguments.socket, arguments.core, arguments.wait)?;
+            Ok(Ending::Done)
+        }
         Command::Engine {
             role: EngineRole::Floor { memory_fd, core },
         } => {

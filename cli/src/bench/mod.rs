@@ -7,12 +7,15 @@
 //!
 //! Read [`slices`] first: it says what a figure means here.
 
+pub mod attached;
 pub mod clock;
+pub mod engine;
 pub mod floor;
 pub mod floor_command;
 pub mod memory;
 pub mod meter;
 pub mod pair;
+pub mod rtt_command;
 pub mod samples;
 pub mod slices;
 pub mod stream_floor;
