@@ -75,6 +75,18 @@ pub enum Bench {
         after_help = RTT_EXAMPLES
     )]
     Rtt(RttArguments),
+    /// What one message costs when many are under way.
+    #[command(
+        long_about = "What one message costs when many are under way.\n\n\
+            batch       one way through a ring, 16 records made visible at a time\n\
+            one by one  the same, each record committed by itself\n\
+            full window requests and replies over a lane whose rings are kept full\n\n\
+            Every word of every message is written and read, and their sum is checked. The ratio is \
+            to a stream of whole cache lines between the same two threads, measured between the \
+            slices.",
+        after_help = STREAM_EXAMPLES
+    )]
+    Stream(StreamArguments),
 }
 
 const FLOOR_EXAMPLES: &str = "\
@@ -94,6 +106,14 @@ Examples:
   ironhoard bench rtt --picture rtt.svg            and the latency curve beside the floor's
 
 Exit codes: 0 done, 1 a reply was wrong, 2 usage, 3 environment, 4 the engine failed,
+5 machine too busy, 6 the report could not be written.";
+
+const STREAM_EXAMPLES: &str = "\
+Examples:
+  ironhoard bench stream                           48 bytes: one cache line a message
+  ironhoard bench stream --payload 240 --json      four lines a message, for a script
+
+Exit codes: 0 done, 1 a sum was wrong, 2 usage, 3 environment, 4 the engine failed,
 5 machine too busy, 6 the report could not be written.";
 
 /// Which cores, and how long.
@@ -141,6 +161,18 @@ pub struct RttArguments {
     pub picture: Option<PathBuf>,
 }
 
+/// Options of `bench stream`.
+#[derive(Debug, Args)]
+pub struct StreamArguments {
+    /// Bytes of each message.
+    #[arg(long, value_name = "BYTES", default_value_t = 48, value_parser = payload)]
+    pub payload: usize,
+
+    /// Cores and duration.
+    #[command(flatten)]
+    pub measuring: Measuring,
+}
+
 /// A payload: whole words, so that every byte can be checked, and at most what is echoed.
 fn payload(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -171,6 +203,9 @@ pub struct EngineArguments {
     /// Inherited descriptor of the shared memory.
     #[arg(long)]
     pub memory_fd: i32,
+    /// Inherited descriptor of the memory of a ring beside the lanes.
+    #[arg(long)]
+    pub ring_fd: Option<i32>,
     /// Core of the shard.
     #[arg(long)]
     pub core: usize,

@@ -18,6 +18,7 @@ use crate::bench::attached::BenchError;
 use crate::bench::engine::ServeError;
 use crate::bench::floor::FloorError;
 use crate::bench::pair::PairError;
+use crate::bench::stream::StreamError;
 use crate::cores::CoreError;
 use crate::report::ReportError;
 
@@ -108,9 +109,11 @@ fn bench_ending(error: &BenchError) -> Ending {
         BenchError::Floor(FloorError::Torn { .. })
         | BenchError::Wrong { .. }
         | BenchError::Host(HostError::Corrupt(_)) => Ending::Wrong,
+        BenchError::Stream(StreamError::Corrupt(_)) => Ending::Wrong,
         BenchError::Host(HostError::TooLarge { .. }) => Ending::Usage,
         BenchError::Floor(FloorError::Stalled)
         | BenchError::Host(_)
+        | BenchError::Stream(_)
         | BenchError::Child(_)
         | BenchError::Status { .. }
         | BenchError::NotReady => Ending::Peer,

@@ -40,12 +40,25 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
         Command::Bench {
             bench: Bench::Rtt(arguments),
         } => bench::rtt_command::run(&arguments, report),
+        Command::Bench {
+            bench: Bench::Stream(arguments),
+        } => bench::stream_command::run(&arguments, report),
         Command::Engine {
             role: EngineRole::Bench(arguments),
         } => {
             // SAFETY: as below.
             let memory = unsafe { OwnedFd::from_raw_fd(arguments.memory_fd) };
-            bench::engine::serve(memory, &arguments.socket, arguments.core, arguments.wait)?;
+            // SAFETY: as below.
+            let ring = arguments
+                .ring_fd
+                .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+            bench::engine::serve(
+                memory,
+                ring,
+                &arguments.socket,
+                arguments.core,
+                arguments.wait,
+            )?;
             Ok(Ending::Done)
         }
         Command::Engine {

@@ -8,7 +8,7 @@
 //! Floors are requests like any other: the assignment travels in a record, the engine's handler
 //! responds to it, and an empty reply says that it is done.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ use super::floor::{Assignment, FloorError, Kind};
 use super::memory::{FloorMemory, MemoryError};
 use super::meter::{BothSpins, Meter};
 use super::slices::Reading;
+use super::stream::StreamError;
 
 /// How long a child may take to be ready or to end, and a reply to come.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,6 +47,9 @@ pub enum BenchError {
     /// The floor.
     #[error(transparent)]
     Floor(#[from] FloorError),
+    /// A stream.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// The lane.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -80,11 +84,13 @@ pub enum BenchError {
 
 /// How to start the pair.
 #[derive(Clone, Copy, Debug)]
-pub struct Setup {
+pub struct Setup<'r> {
     /// The cores of both.
     pub cores: CorePair,
     /// The engine's wait strategy, by its name on the command line.
     pub wait: &'static str,
+    /// Memory of a ring that goes along with the lanes, if there is one.
+    pub ring: Option<BorrowedFd<'r>>,
 }
 
 /// The engine process, and how to reach it.
@@ -108,12 +114,12 @@ pub struct Attached<'m> {
 
 impl Started {
     /// Starts the engine on its core and waits until it serves. Call it before any pin.
-    pub fn new(setup: Setup) -> Result<Started, BenchError> {
+    pub fn new(setup: Setup<'_>) -> Result<Started, BenchError> {
         let memory = FloorMemory::create()?;
         let directory = SocketDirectory::create()?;
         let mut socket = std::ffi::OsString::from("--socket=");
         socket.push(directory.socket());
-        let arguments = [
+        let mut arguments: Vec<std::ffi::OsString> = vec![
             "__engine".into(),
             "bench".into(),
             format!("--memory-fd={}", memory.fd().as_raw_fd()).into(),
@@ -121,7 +127,12 @@ impl Started {
             format!("--wait={}", setup.wait).into(),
             socket,
         ];
-        let child = Child::spawn("engine", arguments, &[memory.fd()])?;
+        let mut fds = vec![memory.fd()];
+        if let Some(ring) = setup.ring {
+            arguments.push(format!("--ring-fd={}", ring.as_raw_fd()).into());
+            fds.push(ring);
+        }
+        let child = Child::spawn("engine", arguments, &fds)?;
         let mut started = Started {
             memory,
             child,
@@ -204,20 +215,29 @@ impl Attached<'_> {
         Ok(reading)
     }
 
-    /// Takes the reply to the one request under way.
+    /// Takes the empty reply to the one request under way.
     pub fn take_reply(&mut self) -> Result<(), BenchError> {
+        self.reply().map(|_| ())
+    }
+
+    /// Takes the reply to the one request under way: one word.
+    pub fn take_word(&mut self) -> Result<u64, BenchError> {
+        self.reply()?.ok_or(BenchError::Status { status: 0 })
+    }
+
+    /// The first word of the reply to the one request under way, if it has one.
+    fn reply(&mut self) -> Result<Option<u64>, BenchError> {
         if !self.lane.wait(PATIENCE)? {
             let number = self.lane.outstanding();
             return Err(HostError::Deadline { number }.into());
         }
         let mut replies = self.lane.poll(1)?;
-        match replies
-            .next()
-            .map_err(HostError::from)?
-            .map(|reply| reply.kind())
-        {
-            Some(0) | None => Ok(()),
-            Some(status) => Err(BenchError::Status { status }),
+        match replies.next().map_err(HostError::from)? {
+            Some(reply) if reply.kind() == 0 => Ok(reply.payload().u64_at(0)),
+            Some(reply) => Err(BenchError::Status {
+                status: reply.kind(),
+            }),
+            None => Ok(None),
         }
     }
 

@@ -4,6 +4,7 @@
 //! ```text
 //!   shard thread, pinned:  lane ─▶ handler ─┬─ ECHO   the payload, copied into the reply
 //!                                           ├─ FLOOR  respond to an assignment, then an empty reply
+//!                                           ├─ STREAM take a stream from a ring, reply its sum
 //!                                           └─ END    the engine halts
 //! ```
 //!
@@ -13,19 +14,24 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use ironhoard::engine::{
     Engine, EngineError, EngineOptions, Handler, Reply, Request, Status, StopHandle,
 };
+use ironhoard::ring::MemoryConsumer;
 use ironhoard::wait::WaitStrategy;
 
 use super::floor::{respond, Assignment, Lines};
 use super::memory::{FloorMemory, MemoryError};
+use super::stream;
 
 /// Kind: answer with the request's payload.
 pub const ECHO: u16 = 1;
 /// Kind: respond to the [`Assignment`] in the payload.
 pub const FLOOR: u16 = 2;
+/// Kind: take so many records of so many words from the ring beside the lane; replies their sum.
+pub const STREAM: u16 = 3;
 /// Kind: halt.
 pub const END: u16 = 5;
 
@@ -52,12 +58,14 @@ pub enum ServeError {
 /// The engine process's life: serve at `path` on `core` until a host says END.
 pub fn serve(
     memory: OwnedFd,
+    ring: Option<OwnedFd>,
     path: &Path,
     core: usize,
     wait: WaitStrategy,
 ) -> Result<(), ServeError> {
     let memory = FloorMemory::open(memory)?;
     let lines = memory.lines();
+    let ring = ring.map(FloorMemory::open).transpose()?.map(Arc::new);
     let engine = Engine::bind(EngineOptions::new(path).cores([core]).wait(wait))?;
     let stop = engine.stop_handle();
     engine.run(|_shard| {
@@ -66,6 +74,7 @@ pub fn serve(
         lines.ready.0[0].store(1, Ordering::Release);
         Bench {
             lines,
+            ring: ring.as_ref().map(stream::consumer),
             stop: stop.clone(),
         }
     })?;
@@ -75,6 +84,7 @@ pub fn serve(
 /// The handler.
 struct Bench<'m> {
     lines: &'m Lines,
+    ring: Option<MemoryConsumer>,
     stop: StopHandle,
 }
 
@@ -84,6 +94,7 @@ impl Handler for Bench<'_> {
         match request.kind() {
             ECHO => echo(request, reply),
             FLOOR => self.floor(request),
+            STREAM => self.stream(request, reply),
             END => {
                 self.stop.stop();
                 Status::OK
@@ -122,6 +133,21 @@ impl Bench<'_> {
         match respond(self.lines, &assignment) {
             Ok(()) => Status::OK,
             Err(_) => STALLED,
+        }
+    }
+
+    #[cold]
+    fn stream(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
+        let words = [0, 8].map(|offset| request.payload().u64_at(offset));
+        let (Some(ring), [Some(words), Some(count)]) = (&mut self.ring, words) else {
+            return MISFORMED;
+        };
+        let Ok(sum) = stream::consume(ring, words as usize, count) else {
+            return STALLED;
+        };
+        match reply.write(&sum.to_le_bytes()) {
+            Ok(()) => Status::OK,
+            Err(error) => error.into(),
         }
     }
 }

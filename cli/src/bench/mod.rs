@@ -18,4 +18,6 @@ pub mod pair;
 pub mod rtt_command;
 pub mod samples;
 pub mod slices;
+pub mod stream;
+pub mod stream_command;
 pub mod stream_floor;

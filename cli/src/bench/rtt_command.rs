@@ -86,6 +86,7 @@ pub fn run(arguments: &RttArguments, report: &Report) -> Result<Ending, Failure>
     let started = Started::new(Setup {
         cores,
         wait: "busy",
+        ring: None,
     })?;
     let outcome = measure(&started, cores, arguments, report);
     let (result, curves) = started.finish(outcome)?;
