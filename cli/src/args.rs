@@ -87,6 +87,18 @@ pub enum Bench {
         after_help = STREAM_EXAMPLES
     )]
     Stream(StreamArguments),
+    /// Many producers, and what sharing one ring would cost them.
+    #[command(
+        long_about = "Many producers, and what sharing one ring would cost them.\n\n\
+            With a core for each producer, rings are filled and then drained and checked:\n\n\
+            lanes             a ring for each producer; the others are divided by it\n\
+            compare-exchange  one ring whose end all claim from, a rival for measurement only\n\
+            shared            one ring under a mutex, taken for each message or for groups of 16\n\n\
+            With more producers than cores, threads share one producer while a consumer drains it. \
+            Either way no message may be lost, torn or out of its producer's order.",
+        after_help = FANIN_EXAMPLES
+    )]
+    Fanin(FaninArguments),
 }
 
 const FLOOR_EXAMPLES: &str = "\
@@ -115,6 +127,14 @@ Examples:
 
 Exit codes: 0 done, 1 a sum was wrong, 2 usage, 3 environment, 4 the engine failed,
 5 machine too busy, 6 the report could not be written.";
+
+const FANIN_EXAMPLES: &str = "\
+Examples:
+  ironhoard bench fanin                            two producers on two cores
+  ironhoard bench fanin --producers 8 --json       eight threads on one shared producer
+
+Exit codes: 0 done, 1 a message was lost, torn or out of order, 2 usage, 3 environment,
+4 a thread made no progress, 5 machine too busy, 6 the report could not be written.";
 
 /// Which cores, and how long.
 #[derive(Debug, Args)]
@@ -171,6 +191,32 @@ pub struct StreamArguments {
     /// Cores and duration.
     #[command(flatten)]
     pub measuring: Measuring,
+}
+
+/// Options of `bench fanin`.
+#[derive(Debug, Args)]
+pub struct FaninArguments {
+    /// Producers; with at most as many as there are cores each has one to itself.
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = producers)]
+    pub producers: usize,
+
+    /// Steady slices of each kind to collect, with a core for each producer.
+    #[arg(long, value_name = "COUNT", default_value_t = 150,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub slices: u32,
+
+    /// Messages of each producer, with more producers than cores.
+    #[arg(long, value_name = "COUNT", default_value_t = 250_000,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub messages: u64,
+}
+
+/// A number of producers: two at least, or nothing is shared.
+fn producers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 2..=64) => Ok(count),
+        _ => Err("choose 2 to 64 producers".to_owned()),
+    }
 }
 
 /// A payload: whole words, so that every byte can be checked, and at most what is echoed.

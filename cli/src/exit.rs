@@ -16,6 +16,7 @@ use ironhoard::host::HostError;
 
 use crate::bench::attached::BenchError;
 use crate::bench::engine::ServeError;
+use crate::bench::fanin::FaninError;
 use crate::bench::floor::FloorError;
 use crate::bench::pair::PairError;
 use crate::bench::stream::StreamError;
@@ -67,6 +68,9 @@ pub enum Failure {
     /// A host and its engine could not measure.
     #[error(transparent)]
     Bench(#[from] BenchError),
+    /// Producers could not fill their rings.
+    #[error(transparent)]
+    Fanin(#[from] FaninError),
     /// The engine process could not serve.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -84,6 +88,7 @@ impl Failure {
         match self {
             Failure::Pair(error) => pair_ending(error),
             Failure::Bench(error) => bench_ending(error),
+            Failure::Fanin(error) => fanin_ending(error),
             Failure::Serve(_) => Ending::Environment,
             Failure::Core(error) => core_ending(error),
             Failure::Report(_) => Ending::Report,
@@ -99,6 +104,17 @@ fn pair_ending(error: &PairError) -> Ending {
         PairError::Floor(FloorError::Stalled) | PairError::Child(_) | PairError::NotReady => {
             Ending::Peer
         }
+    }
+}
+
+fn fanin_ending(error: &FaninError) -> Ending {
+    match error {
+        FaninError::Memory(_) => Ending::Environment,
+        FaninError::Core(error) => core_ending(error),
+        FaninError::Floor(FloorError::Stalled) => Ending::Peer,
+        FaninError::Floor(FloorError::Torn { .. })
+        | FaninError::Claim(_)
+        | FaninError::Corrupt(_) => Ending::Wrong,
     }
 }
 

@@ -41,6 +41,9 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
             bench: Bench::Rtt(arguments),
         } => bench::rtt_command::run(&arguments, report),
         Command::Bench {
+            bench: Bench::Fanin(arguments),
+        } => bench::fanin_command::run(&arguments, report),
+        Command::Bench {
             bench: Bench::Stream(arguments),
         } => bench::stream_command::run(&arguments, report),
         Command::Engine {

@@ -58,7 +58,7 @@ pub enum Commit {
 }
 
 /// The words and the position word of a ring over `memory`.
-fn parts(memory: &Arc<FloorMemory>) -> (MemoryWords, MemoryPosition, Geometry) {
+pub fn words(memory: &Arc<FloorMemory>) -> (MemoryWords, MemoryPosition) {
     let lines = memory.lines();
     let ring = std::ptr::from_ref(&lines.stream).cast_mut().cast::<u8>();
     let position = std::ptr::from_ref(&lines.stream_position).cast_mut();
@@ -71,20 +71,23 @@ fn parts(memory: &Arc<FloorMemory>) -> (MemoryWords, MemoryPosition, Geometry) {
     (
         words.expect("lines are aligned"),
         position.expect("a line is aligned"),
-        Geometry::new(RING_BYTES).expect("a power of two"),
     )
+}
+
+fn geometry() -> Geometry {
+    Geometry::new(RING_BYTES).expect("a power of two")
 }
 
 /// The producer of a ring over memory that is still all zero.
 pub fn producer(memory: &Arc<FloorMemory>) -> MemoryProducer {
-    let (words, position, geometry) = parts(memory);
-    Producer::new(words, position, geometry, Cursor::START).expect("words fit the geometry")
+    let (words, position) = words(memory);
+    Producer::new(words, position, geometry(), Cursor::START).expect("words fit the geometry")
 }
 
 /// The consumer of the same ring.
 pub fn consumer(memory: &Arc<FloorMemory>) -> MemoryConsumer {
-    let (words, position, geometry) = parts(memory);
-    Consumer::new(words, position, geometry, Cursor::START).expect("words fit the geometry")
+    let (words, position) = words(memory);
+    Consumer::new(words, position, geometry(), Cursor::START).expect("words fit the geometry")
 }
 
 /// Word `index` of the payload of record `number`; no two are alike.

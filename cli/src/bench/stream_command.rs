@@ -12,7 +12,6 @@
 //! slice belongs to is said by the walking floor of the same moment. The stream floor moves within
 //! milliseconds, so slices are short.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ironhoard::host::{HostError, HostOptions};
@@ -28,8 +27,8 @@ use super::attached::{send, Attached, BenchError, Setup, Started};
 use super::engine::{ECHO, STREAM};
 use super::floor::Kind;
 use super::memory::FloorMemory;
-use super::slices::{alternate, median, summarise, Reading, Slice, Summary, TRIES};
 use super::stream::{self, expected_sum, word_value, Commit, RING_BYTES};
+use super::turns::{Moment, Turns, TurnsClass, TurnsSummary};
 
 /// Laps of the ring that are timed in one slice.
 const TIMED_LAPS: u64 = 2;
@@ -48,57 +47,25 @@ struct StreamResult {
     ratio_batch: Option<f64>,
     ratio_oneway: Option<f64>,
     ratio_roundtrip: Option<f64>,
-    /// Kept slices of all three kinds of work.
-    slices: usize,
-    slices_dropped: usize,
-    too_busy: bool,
-    floors: Vec<StreamClass>,
     page_size: u64,
     engine_core: usize,
     host_core: usize,
     clock: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<String>,
+    #[serde(flatten)]
+    summary: TurnsSummary,
 }
 
-/// What was found at one class of floor.
-#[derive(Debug, Serialize)]
-struct StreamClass {
-    class: &'static str,
-    /// Walking floor.
-    floor_ns: f64,
-    /// Kept slices of the kind of work that has fewest.
-    slices: usize,
-    counts: bool,
-    has_bar: bool,
-    ratio_batch: Option<f64>,
-    ratio_oneway: Option<f64>,
-    ratio_roundtrip: Option<f64>,
-}
-
-/// What is compared with the floor, in the order of the slices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    Batch,
-    Oneway,
-    Roundtrip,
-}
-
-const WORKS: [Work; 3] = [Work::Batch, Work::Oneway, Work::Roundtrip];
-
-/// The floors of one moment.
-#[derive(Clone, Copy)]
-struct Floors {
-    walking: Reading,
-    stream: Reading,
-}
+/// The kinds of work, in the order of their turns.
+const BATCH: usize = 0;
+const ONEWAY: usize = 1;
+const ROUNDTRIP: usize = 2;
+const NAMES: [&str; 3] = ["batch", "oneway", "roundtrip"];
 
 /// The measuring side.
 struct Bench<'m> {
     attached: Attached<'m>,
     ring: MemoryProducer,
     words: usize,
-    turn: usize,
 }
 
 /// Runs `bench stream`.
@@ -114,7 +81,7 @@ pub fn run(arguments: &StreamArguments, report: &Report) -> Result<Ending, Failu
     let outcome = measure(&started, &ring, cores, arguments, report);
     let result = started.finish(outcome)?;
     report.show(&result, as_table)?;
-    Ok(if result.too_busy {
+    Ok(if result.summary.too_busy {
         Ending::TooBusy
     } else {
         Ending::Done
@@ -134,80 +101,53 @@ fn measure(
         attached,
         ring: stream::producer(ring),
         words: arguments.payload / 8,
-        turn: 0,
     };
-    let measured = collect(&mut bench, arguments.measuring.slices as usize, report)?;
+    let wanted = arguments.measuring.slices as usize;
+    let turns = Turns::collect(
+        NAMES,
+        &mut bench,
+        wanted,
+        report,
+        Bench::floors,
+        Bench::work,
+    )?;
     bench.attached.end()?;
+    let ([ratio_batch, ratio_oneway, ratio_roundtrip], summary) = turns.summarise();
     Ok(StreamResult {
+        bench: "stream",
         payload: arguments.payload,
+        floor_ns_per_line: turns.floor_ns(),
+        batch_ns_per_message: turns.work_ns(BATCH),
+        oneway_ns_per_message: turns.work_ns(ONEWAY),
+        roundtrip_ns_per_message: turns.work_ns(ROUNDTRIP),
+        ratio_batch,
+        ratio_oneway,
+        ratio_roundtrip,
         page_size,
         engine_core: cores.engine,
         host_core: cores.host,
         clock,
-        ..StreamResult::new(&measured)
+        summary,
     })
 }
 
-/// Slices until each work has `wanted` steady ones, or three times as many were tried.
-fn collect(
-    bench: &mut Bench<'_>,
-    wanted: usize,
-    report: &Report,
-) -> Result<Vec<(Work, Slice)>, BenchError> {
-    let progress = report.progress(wanted as u64, "steady slices of each kind");
-    let mut measured = Vec::new();
-    let mut steady = [0; WORKS.len()];
-    alternate(
-        bench,
-        Bench::floors,
-        Bench::work,
-        |before, (work, done), after| {
-            let slice = Slice {
-                before: before.stream,
-                work: done,
-                after: after.stream,
-                distance_ns: before.walking.mean(after.walking).p50_ns,
-            };
-            steady[work as usize] += usize::from(slice.is_steady());
-            measured.push((work, slice));
-            let fewest = *steady.iter().min().expect("three kinds");
-            progress.set(fewest as u64);
-            if fewest >= wanted || measured.len() >= TRIES * WORKS.len() * wanted {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        },
-    )?;
-    Ok(measured)
-}
-
 impl Bench<'_> {
-    fn floors(&mut self) -> Result<Floors, BenchError> {
+    fn floors(&mut self) -> Result<Moment, BenchError> {
         let walking = self.attached.floor(Kind::Walking, true)?;
-        let stream = self.attached.floor(Kind::Stream, true)?;
+        let pause = self.attached.floor(Kind::Stream, true)?;
         let no_pause = self.attached.floor(Kind::Stream, false)?;
-        Ok(Floors {
-            walking,
-            stream: stream.lower(no_pause),
+        Ok(Moment {
+            distance_ns: walking.p50_ns,
+            floor_ns: pause.lower(no_pause).p50_ns,
         })
     }
 
-    fn work(&mut self) -> Result<(Work, Reading), BenchError> {
-        let work = WORKS[self.turn % WORKS.len()];
-        self.turn += 1;
-        let p50_ns = match work {
-            Work::Batch => self.one_way(Commit::Batched)?,
-            Work::Oneway => self.one_way(Commit::Single)?,
-            Work::Roundtrip => self.round_trips()?,
-        };
-        Ok((
-            work,
-            Reading {
-                p50_ns,
-                p99_ns: None,
-            },
-        ))
+    fn work(&mut self, kind: usize) -> Result<f64, BenchError> {
+        match kind {
+            BATCH => self.one_way(Commit::Batched),
+            ONEWAY => self.one_way(Commit::Single),
+            _ => self.round_trips(),
+        }
     }
 
     /// Records of one lap of a ring.
@@ -304,84 +244,6 @@ fn check(what: &'static str, expected: u64, found: u64) -> Result<(), BenchError
     }
 }
 
-impl StreamResult {
-    /// The figures of all slices; what is not measured is filled in by the caller.
-    fn new(measured: &[(Work, Slice)]) -> StreamResult {
-        let [batch, oneway, roundtrip] = WORKS.map(|work| of_work(measured, work));
-        let summaries = [&batch, &oneway, &roundtrip].map(|slices| summarise(slices));
-        let per_message = |slices: &[Slice]| median(steady(slices).map(|slice| slice.work.p50_ns));
-        let all = measured.iter().filter(|(_, slice)| slice.is_steady());
-        let [ratio_batch, ratio_oneway, ratio_roundtrip] =
-            summaries.each_ref().map(|summary| summary.ratio_p50);
-        StreamResult {
-            bench: "stream",
-            payload: 0,
-            floor_ns_per_line: median(all.map(|(_, slice)| slice.before.mean(slice.after).p50_ns)),
-            batch_ns_per_message: per_message(&batch),
-            oneway_ns_per_message: per_message(&oneway),
-            roundtrip_ns_per_message: per_message(&roundtrip),
-            ratio_batch,
-            ratio_oneway,
-            ratio_roundtrip,
-            slices: summaries.iter().map(|summary| summary.slices).sum(),
-            slices_dropped: summaries.iter().map(|summary| summary.slices_dropped).sum(),
-            too_busy: summaries.iter().any(|summary| summary.too_busy),
-            floors: classes(&summaries),
-            page_size: 0,
-            engine_core: 0,
-            host_core: 0,
-            clock: "",
-            note: summaries.into_iter().find_map(|summary| summary.note),
-        }
-    }
-}
-
-fn of_work(measured: &[(Work, Slice)], work: Work) -> Vec<Slice> {
-    let of_kind = measured.iter().filter(|(kind, _)| *kind == work);
-    of_kind.map(|(_, slice)| *slice).collect()
-}
-
-fn steady(slices: &[Slice]) -> impl Iterator<Item = &Slice> {
-    slices.iter().filter(|slice| slice.is_steady())
-}
-
-/// The classes which any of the three works met.
-fn classes(summaries: &[Summary; 3]) -> Vec<StreamClass> {
-    let mut met: Vec<&'static str> = Vec::new();
-    for class in summaries.iter().flat_map(|summary| &summary.floors) {
-        if !met.contains(&class.class) {
-            met.push(class.class);
-        }
-    }
-    met.into_iter()
-        .map(|name| {
-            let found = summaries.each_ref().map(|summary| {
-                let mut classes = summary.floors.iter();
-                classes.find(|class| class.class == name)
-            });
-            let [ratio_batch, ratio_oneway, ratio_roundtrip] =
-                found.map(|class| class.map(|class| class.ratio_p50));
-            let any = || found.iter().flatten();
-            StreamClass {
-                class: name,
-                floor_ns: median(any().map(|class| class.floor_ns)).expect("met by one at least"),
-                slices: found
-                    .map(|class| class.map_or(0, |class| class.slices))
-                    .into_iter()
-                    .min()
-                    .unwrap_or(0),
-                counts: found
-                    .iter()
-                    .all(|class| class.is_some_and(|class| class.counts)),
-                has_bar: any().all(|class| class.has_bar),
-                ratio_batch,
-                ratio_oneway,
-                ratio_roundtrip,
-            }
-        })
-        .collect()
-}
-
 fn as_table(result: &StreamResult) -> String {
     let mut figures = report::table(&["", "each message", "ratio"]);
     let mut row = |name: &str, ns, ratio: Option<f64>| {
@@ -411,14 +273,14 @@ fn as_table(result: &StreamResult) -> String {
         "one by one",
         "full window",
     ]);
-    for class in &result.floors {
+    for class in &result.summary.floors {
         distances.add_row([
             class.class.to_owned(),
             class.slices.to_string(),
             nanoseconds(class.floor_ns),
-            report::ratio(class.ratio_batch),
-            report::ratio(class.ratio_oneway),
-            report::ratio(class.ratio_roundtrip),
+            ratio(class, BATCH),
+            ratio(class, ONEWAY),
+            ratio(class, ROUNDTRIP),
         ]);
     }
     format!(
@@ -429,8 +291,12 @@ fn as_table(result: &StreamResult) -> String {
         result.host_core,
         report::page_size(result.page_size),
         result.clock,
-        result.slices,
-        result.slices_dropped,
-        report::note(result.note.as_deref()),
+        result.summary.slices,
+        result.summary.slices_dropped,
+        report::note(result.summary.note.as_deref()),
     )
+}
+
+fn ratio(class: &TurnsClass, kind: usize) -> String {
+    report::ratio(class.ratios[&format!("ratio_{}", NAMES[kind])])
 }
