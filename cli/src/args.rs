@@ -99,6 +99,16 @@ pub enum Bench {
         after_help = FANIN_EXAMPLES
     )]
     Fanin(FaninArguments),
+    /// How long a parked engine takes to look at a request.
+    #[command(
+        long_about = "How long a parked engine takes to look at a request.\n\n\
+            From just before the commit to the handler's first instruction, after the engine has been \
+            asleep for 50 µs and for 1 ms; beside a bare wake-up of the same thread on the same core: \
+            one byte over a socketpair to an epoll_wait. And what the parked engine uses of a core \
+            while nobody asks anything of it.",
+        after_help = WAKE_EXAMPLES
+    )]
+    Wake(WakeArguments),
 }
 
 const FLOOR_EXAMPLES: &str = "\
@@ -135,6 +145,14 @@ Examples:
 
 Exit codes: 0 done, 1 a message was lost, torn or out of order, 2 usage, 3 environment,
 4 a thread made no progress, 5 machine too busy, 6 the report could not be written.";
+
+const WAKE_EXAMPLES: &str = "\
+Examples:
+  ironhoard bench wake                             a table
+  ironhoard bench wake --json | jq .ratio_1ms      for a script
+
+Exit codes: 0 done, 2 usage, 3 environment, 4 the engine failed, 5 machine too busy,
+6 the report could not be written.";
 
 /// Which cores, and how long.
 #[derive(Debug, Args)]
@@ -219,6 +237,14 @@ fn producers(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Options of `bench wake`.
+#[derive(Debug, Args)]
+pub struct WakeArguments {
+    /// Cores and duration.
+    #[command(flatten)]
+    pub measuring: Measuring,
+}
+
 /// A payload: whole words, so that every byte can be checked, and at most what is echoed.
 fn payload(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -252,6 +278,9 @@ pub struct EngineArguments {
     /// Inherited descriptor of the memory of a ring beside the lanes.
     #[arg(long)]
     pub ring_fd: Option<i32>,
+    /// Inherited descriptor of a bare doorbell's sleeping end.
+    #[arg(long)]
+    pub bell_fd: Option<i32>,
     /// Core of the shard.
     #[arg(long)]
     pub core: usize,

@@ -120,7 +120,11 @@ fn fanin_ending(error: &FaninError) -> Ending {
 
 fn bench_ending(error: &BenchError) -> Ending {
     match error {
-        BenchError::Memory(_) | BenchError::Directory { .. } => Ending::Environment,
+        BenchError::Memory(_)
+        | BenchError::Directory { .. }
+        | BenchError::Kernel { .. }
+        | BenchError::Schedstat { .. }
+        | BenchError::Clocks => Ending::Environment,
         BenchError::Core(error) => core_ending(error),
         BenchError::Floor(FloorError::Torn { .. })
         | BenchError::Wrong { .. }

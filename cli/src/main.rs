@@ -44,24 +44,22 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
             bench: Bench::Fanin(arguments),
         } => bench::fanin_command::run(&arguments, report),
         Command::Bench {
+            bench: Bench::Wake(arguments),
+        } => bench::wake_command::run(&arguments, report),
+        Command::Bench {
             bench: Bench::Stream(arguments),
         } => bench::stream_command::run(&arguments, report),
         Command::Engine {
             role: EngineRole::Bench(arguments),
         } => {
-            // SAFETY: as below.
-            let memory = unsafe { OwnedFd::from_raw_fd(arguments.memory_fd) };
-            // SAFETY: as below.
-            let ring = arguments
-                .ring_fd
-                .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-            bench::engine::serve(
-                memory,
-                ring,
-                &arguments.socket,
-                arguments.core,
-                arguments.wait,
-            )?;
+            // SAFETY: as below, for each of the descriptors.
+            let own = |fd| unsafe { OwnedFd::from_raw_fd(fd) };
+            let inherited = bench::engine::Inherited {
+                memory: own(arguments.memory_fd),
+                ring: arguments.ring_fd.map(own),
+                bell: arguments.bell_fd.map(own),
+            };
+            bench::engine::serve(inherited, &arguments.socket, arguments.core, arguments.wait)?;
             Ok(Ending::Done)
         }
         Command::Engine {

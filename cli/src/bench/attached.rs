@@ -8,13 +8,15 @@
 //! Floors are requests like any other: the assignment travels in a record, the engine's handler
 //! responds to it, and an empty reply says that it is done.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ironhoard::attach::Terms;
 use ironhoard::host::{Host, HostError, HostOptions, Lane};
+
+use rustix::io::Errno;
 
 use crate::child::{Child, ChildError};
 use crate::cores::{pin, CoreError, CorePair};
@@ -61,6 +63,25 @@ pub enum BenchError {
         /// The reason.
         cause: std::io::Error,
     },
+    /// The kernel refused something.
+    #[error("the kernel refused {what}: {cause}; check the limits on descriptors and memory")]
+    Kernel {
+        /// What was asked of it.
+        what: &'static str,
+        /// Its answer.
+        cause: Errno,
+    },
+    /// What a process uses of its cores is not told.
+    #[error("cannot read {}/*/schedstat: {cause}; a kernel with CONFIG_SCHED_INFO and /proc are needed", path.display())]
+    Schedstat {
+        /// The directory of its threads.
+        path: PathBuf,
+        /// The reason.
+        cause: std::io::Error,
+    },
+    /// A stamp of one core is before an earlier one of another.
+    #[error("the clocks of the two cores disagree: a wake-up ended before it began; this machine's counter is not synchronised and wake-ups cannot be measured on it")]
+    Clocks,
     /// The engine runs but is not ready.
     #[error("the engine process was not ready within {} s; the machine is overloaded, run again when it is quieter", PATIENCE.as_secs())]
     NotReady,
@@ -82,8 +103,15 @@ pub enum BenchError {
     },
 }
 
+impl BenchError {
+    /// The kernel's refusal of `what`.
+    pub fn kernel(what: &'static str) -> impl Fn(Errno) -> BenchError {
+        move |cause| BenchError::Kernel { what, cause }
+    }
+}
+
 /// How to start the pair.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Setup<'r> {
     /// The cores of both.
     pub cores: CorePair,
@@ -91,6 +119,8 @@ pub struct Setup<'r> {
     pub wait: &'static str,
     /// Memory of a ring that goes along with the lanes, if there is one.
     pub ring: Option<BorrowedFd<'r>>,
+    /// The sleeping end of a bare doorbell; the handler then stamps each request.
+    pub bell: Option<OwnedFd>,
 }
 
 /// The engine process, and how to reach it.
@@ -131,6 +161,10 @@ impl Started {
         if let Some(ring) = setup.ring {
             arguments.push(format!("--ring-fd={}", ring.as_raw_fd()).into());
             fds.push(ring);
+        }
+        if let Some(bell) = &setup.bell {
+            arguments.push(format!("--bell-fd={}", bell.as_raw_fd()).into());
+            fds.push(bell.as_fd());
         }
         let child = Child::spawn("engine", arguments, &fds)?;
         let mut started = Started {

@@ -22,9 +22,11 @@ use ironhoard::engine::{
 use ironhoard::ring::MemoryConsumer;
 use ironhoard::wait::WaitStrategy;
 
+use super::clock::Clock;
 use super::floor::{respond, Assignment, Lines};
 use super::memory::{FloorMemory, MemoryError};
 use super::stream;
+use super::wake::{BareBell, Stamping};
 
 /// Kind: answer with the request's payload.
 pub const ECHO: u16 = 1;
@@ -36,9 +38,9 @@ pub const STREAM: u16 = 3;
 pub const END: u16 = 5;
 
 /// Status: the payload is not what its kind promises.
-const MISFORMED: Status = Status::code(1);
+pub const MISFORMED: Status = Status::code(1);
 /// Status: the host made no progress.
-const STALLED: Status = Status::code(2);
+pub const STALLED: Status = Status::code(2);
 
 /// The largest payload that is echoed, in bytes; a small bound lets the reply ring be used to its
 /// end.
@@ -50,25 +52,41 @@ pub enum ServeError {
     /// The memory it shares with the host.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The bare doorbell.
+    #[error("cannot sleep on the inherited doorbell: {0}; this subcommand is for `ironhoard bench` alone")]
+    Bell(#[from] rustix::io::Errno),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }
 
+/// What an engine process is started with.
+pub struct Inherited {
+    /// Memory of the floors.
+    pub memory: OwnedFd,
+    /// Memory of a ring beside the lanes.
+    pub ring: Option<OwnedFd>,
+    /// The sleeping end of a bare doorbell.
+    pub bell: Option<OwnedFd>,
+}
+
 /// The engine process's life: serve at `path` on `core` until a host says END.
 pub fn serve(
-    memory: OwnedFd,
-    ring: Option<OwnedFd>,
+    inherited: Inherited,
     path: &Path,
     core: usize,
     wait: WaitStrategy,
 ) -> Result<(), ServeError> {
-    let memory = FloorMemory::open(memory)?;
+    let memory = FloorMemory::open(inherited.memory)?;
     let lines = memory.lines();
-    let ring = ring.map(FloorMemory::open).transpose()?.map(Arc::new);
+    let ring = inherited
+        .ring
+        .map(FloorMemory::open)
+        .transpose()?
+        .map(Arc::new);
     let engine = Engine::bind(EngineOptions::new(path).cores([core]).wait(wait))?;
     let stop = engine.stop_handle();
-    engine.run(|_shard| {
+    let bench = || {
         // Release: the path is bound, hosts may attach; partner of the acquire load in
         // `attached::wait_ready`.
         lines.ready.0[0].store(1, Ordering::Release);
@@ -77,13 +95,24 @@ pub fn serve(
             ring: ring.as_ref().map(stream::consumer),
             stop: stop.clone(),
         }
+    };
+    let Some(bell) = inherited.bell else {
+        engine.run(|_shard| bench())?;
+        return Ok(());
+    };
+    let (bell, clock) = (BareBell::new(bell)?, Clock::calibrate());
+    engine.run(|_shard| Stamping {
+        bench: bench(),
+        bell: &bell,
+        clock,
     })?;
     Ok(())
 }
 
 /// The handler.
-struct Bench<'m> {
-    lines: &'m Lines,
+pub struct Bench<'m> {
+    /// Memory of the floors.
+    pub lines: &'m Lines,
     ring: Option<MemoryConsumer>,
     stop: StopHandle,
 }

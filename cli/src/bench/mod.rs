@@ -27,3 +27,5 @@ pub mod stream_command;
 pub mod stream_floor;
 pub mod tally;
 pub mod turns;
+pub mod wake;
+pub mod wake_command;

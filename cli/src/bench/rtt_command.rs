@@ -87,6 +87,7 @@ pub fn run(arguments: &RttArguments, report: &Report) -> Result<Ending, Failure>
         cores,
         wait: "busy",
         ring: None,
+        bell: None,
     })?;
     let outcome = measure(&started, cores, arguments, report);
     let (result, curves) = started.finish(outcome)?;

@@ -77,6 +77,7 @@ pub fn run(arguments: &StreamArguments, report: &Report) -> Result<Ending, Failu
         cores,
         wait: "busy",
         ring: Some(ring.fd()),
+        bell: None,
     })?;
     let outcome = measure(&started, &ring, cores, arguments, report);
     let result = started.finish(outcome)?;
