@@ -1,1 +1,31 @@
+//! The treasure hunt that ships with Ironhoard: players walk a real street network, and the engine
+//! decides for each of their moves whether it can have happened.
+//!
+//! ```text
+//!   walk ──▶ 48-byte move ──▶ request ring ──▶ handler ──▶ game ──▶ reply ring ──▶ host
+//!    │                                                                               │
+//!    └──▶ oracle: the same rules, written a second time, slowly ────── equal? ───────┘
+//! ```
+//!
+//! * [`map`]: streets as a compressed graph; imported, generated, saved, loaded.
+//! * [`record`]: what a move and its reply look like, byte for byte.
+//! * [`tag`]: who may speak for a player: a keyed SHA-256 over each move.
+//! * [`validate`]: the rules, one function each. [`game`] applies them to state that never grows.
+//! * [`handler`]: the game as the handler of an engine.
+//! * [`oracle`]: an independent second implementation of the rules, for tests and for the demo's host.
+//! * [`walk`]: players that walk the map, and misbehave at known rates.
+//!
+//! Everything here is deterministic: the same inputs give the same replies, on any machine. Floating
+//! point is used only where a map is made, never where a move is judged.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod game;
+pub mod handler;
+pub mod map;
+pub mod oracle;
+pub mod record;
+pub mod tag;
+pub mod validate;
+pub mod walk;

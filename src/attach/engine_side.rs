@@ -8,29 +8,24 @@
 //! Every step has a deadline and every failure is a [`Refusal`]. What was taken on the way (a place in
 //! the [`Ledger`], memory, descriptors) is given back by being dropped.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
-
-use super::bytes::{fits_name, Head, MessageError};
-use super::header::{store_request_position, RegionHeader};
+use super::bytes::{Head, MessageError};
 use super::hello::Hello;
+use super::judge::{assigned, check_uid, internal, judge, no_common_version};
 use super::ledger::{Ledger, Reservation};
 use super::message::*;
 use super::notice::refuse;
+use super::offer::{prepare, Offer, Request};
 use super::peer::Peer;
-use super::policy::{demanded, Policy};
+use super::policy::Policy;
 use super::refusal::{Refusal, RefusalCode};
-use super::resumed::{self, Kept};
 use super::socket::{self, Received, SocketError};
 use super::welcome::{decode_step, encode_step, Welcome};
-use super::{LaneResume, Terms, Wishes};
-use crate::layout::*;
-use crate::region::{
-    check_fd, Expect, Mapping, PageMode, PageSize, Region, RegionError, RegionIdentity, Seals,
-};
+use super::{LaneResume, Terms};
+use crate::layout::LAYOUT_VERSION;
+use crate::region::Mapping;
 
 /// What the engine holds of an attached host.
 #[derive(Debug)]
@@ -165,236 +160,6 @@ fn hear_hello(
     Ok((hello, received.descriptors.pop()))
 }
 
-/// Judges what the host wants, before anything is taken for it.
-fn judge(hello: &Hello, policy: &Policy) -> Result<(), Refusal> {
-    if hello.must_understand != 0 {
-        let text = format!(
-            "the host demands the features {:#x} and this engine has none: update the engine, or \
-             do without them",
-            hello.must_understand
-        );
-        return Err(Refusal::new(RefusalCode::Feature, text));
-    }
-    check_role(hello.role)?;
-    if hello.event_rings != 0 {
-        let text = "this engine has no event rings: ask for 0".to_owned();
-        return Err(Refusal::new(RefusalCode::EventRings, text));
-    }
-    check_service(&hello.wishes, policy)?;
-    check_sizes(&hello.wishes, policy)
-}
-
-fn check_uid(uid: u32, policy: &Policy) -> Result<(), Refusal> {
-    match &policy.allowed_uids {
-        Some(allowed) if !allowed.contains(&uid) => {
-            let text = format!(
-                "uid {uid} is not on this engine's allow-list: run the host as another user, or \
-                 add the uid to the list"
-            );
-            Err(Refusal::new(RefusalCode::Uid, text))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_role(role: u32) -> Result<(), Refusal> {
-    let name = match role {
-        ROLE_HOST => return Ok(()),
-        ROLE_OBSERVER => "observer".to_owned(),
-        ROLE_EVENTS => "events only".to_owned(),
-        other => format!("{other}"),
-    };
-    let text = format!("this engine attaches hosts only, not the role `{name}`: say role 1, host");
-    Err(Refusal::new(RefusalCode::Role, text))
-}
-
-fn check_service(wishes: &Wishes, policy: &Policy) -> Result<(), Refusal> {
-    let name_fits = wishes.service.is_empty() || wishes.service == policy.service;
-    let version_fits =
-        wishes.service_version == 0 || wishes.service_version == policy.service_version;
-    if name_fits && version_fits {
-        return Ok(());
-    }
-    let text = format!(
-        "the host wants service `{}` version {} (0: any) and this engine serves `{}` version {}: \
-         attach to another engine",
-        wishes.service, wishes.service_version, policy.service, policy.service_version
-    );
-    Err(Refusal::new(RefusalCode::Service, text))
-}
-
-fn check_sizes(wishes: &Wishes, policy: &Policy) -> Result<(), Refusal> {
-    let most = policy.max_lanes_per_host.min(MAX_LANES as u32);
-    if wishes.lanes == 0 || wishes.lanes > most {
-        let text = format!(
-            "{} lanes are wanted and a host may have 1 to {most}: ask for fewer",
-            wishes.lanes
-        );
-        return Err(Refusal::new(RefusalCode::Lanes, text).with_limit(most.into()));
-    }
-    let most = policy.max_capacity.min(MAX_CAPACITY);
-    for (ring, capacity) in [
-        ("request", wishes.request_capacity),
-        ("reply", wishes.reply_capacity),
-    ] {
-        if !capacity.is_power_of_two() || !(MIN_CAPACITY..=most).contains(&capacity) {
-            let text = format!(
-                "a {ring} ring of {capacity} bytes is not possible: ask for a power of two, \
-                 {MIN_CAPACITY} to {most}"
-            );
-            return Err(Refusal::new(RefusalCode::Capacity, text).with_limit(most));
-        }
-    }
-    Ok(())
-}
-
-/// The engine's own assignment of lanes, checked: a defect there must not reach a host.
-fn assigned(shards: Vec<u16>, wishes: &Wishes, policy: &Policy) -> Result<Vec<u16>, Refusal> {
-    let fits = shards.len() == wishes.lanes as usize
-        && (1..=MAX_SHARDS as u32).contains(&policy.shards)
-        && shards.iter().all(|&shard| u32::from(shard) < policy.shards)
-        && fits_name(&policy.service);
-    match fits {
-        true => Ok(shards),
-        false => Err(internal(
-            "the engine's policy or assignment of lanes is wrong".to_owned(),
-        )),
-    }
-}
-
-/// What the engine has made for a host, before the host has seen it.
-struct Offer {
-    terms: Terms,
-    reply: Mapping,
-    reply_fd: Option<OwnedFd>,
-    doorbells: Vec<OwnedFd>,
-    resumed: Option<Vec<LaneResume>>,
-}
-
-/// The request region on its way to be served.
-enum Request {
-    /// Made by us, sealed against other sizes, not yet mapped.
-    New(Region),
-    /// Brought by a host that resumes; checked and mapped.
-    Kept(Mapping),
-}
-
-fn prepare(
-    hello: &Hello,
-    kept: Option<OwnedFd>,
-    lane_shards: Vec<u16>,
-    policy: &Policy,
-    reservation: &mut Reservation,
-) -> Result<(Offer, Request, Vec<OwnedFd>), Refusal> {
-    let wishes = &hello.wishes;
-    let pages = demanded(wishes.pages, policy.pages);
-    let reply_worst = at_most(region_bytes(wishes.lanes, wishes.reply_capacity), pages);
-    let (request, request_bytes, request_pages) = match (&hello.resume, kept) {
-        (Some(resume), Some(fd)) => {
-            let Kept { mapping, pages } =
-                resumed::take_over(fd, wishes, resume, policy, reply_worst, reservation)?;
-            let bytes = mapping.bytes();
-            (Request::Kept(mapping), bytes, pages)
-        }
-        _ => {
-            let bytes = region_bytes(wishes.lanes, wishes.request_capacity);
-            reservation.reserve(at_most(bytes, pages) + reply_worst, policy)?;
-            let region = new_request_region(bytes, pages, reservation)?;
-            let (bytes, pages) = (region.bytes(), region.page_size());
-            (Request::New(region), bytes, pages)
-        }
-    };
-    let region = Region::create(
-        "ironhoard-reply",
-        region_bytes(wishes.lanes, wishes.reply_capacity),
-        pages,
-    )
-    .map_err(not_allocated)?;
-    reservation.settle(request_bytes + region.bytes());
-    let terms = Terms {
-        host_id: hello
-            .resume
-            .as_ref()
-            .map_or_else(new_host_id, |resume| resume.host_id),
-        epoch: hello.resume.as_ref().map_or(1, |resume| resume.epoch),
-        lanes: wishes.lanes,
-        request_capacity: wishes.request_capacity,
-        reply_capacity: wishes.reply_capacity,
-        request_bytes,
-        reply_bytes: region.bytes(),
-        request_pages,
-        reply_pages: region.page_size(),
-        membarrier: wishes.membarrier && policy.membarrier,
-        shards: policy.shards,
-        lane_shards,
-        service: policy.service.clone(),
-        service_version: policy.service_version,
-        engine_pid: 0,
-    };
-    let resumed = hello.resume.as_ref().map(|resume| resume.lanes.clone());
-    let (reply, reply_fd) = open_reply_region(&region, &terms, resumed.as_deref())?;
-    let (doorbells, ends) = new_doorbells(policy.shards)?;
-    let offer = Offer {
-        terms,
-        reply,
-        reply_fd: Some(reply_fd),
-        doorbells,
-        resumed,
-    };
-    Ok((offer, request, ends))
-}
-
-/// Bytes that a region can have at most, whatever pages it gets.
-fn at_most(bytes: u64, pages: PageMode) -> u64 {
-    let page = match pages {
-        PageMode::Small => PageSize::Small4K,
-        PageMode::Auto | PageMode::RequireHuge => PageSize::Huge2M,
-    };
-    page.round_up(bytes).unwrap_or(u64::MAX)
-}
-
-fn new_request_region(
-    bytes: u64,
-    pages: PageMode,
-    reservation: &mut Reservation,
-) -> Result<Region, Refusal> {
-    let region = Region::create("ironhoard-request", bytes, pages).map_err(not_allocated)?;
-    region.seal_size().map_err(not_allocated)?;
-    reservation.serve(RegionIdentity::of(region.fd()).map_err(not_allocated)?);
-    Ok(region)
-}
-
-/// Maps the reply region, writes what must stand there before the host looks, and closes it to all
-/// other writers before its descriptor leaves.
-fn open_reply_region(
-    region: &Region,
-    terms: &Terms,
-    resumed: Option<&[LaneResume]>,
-) -> Result<(Mapping, OwnedFd), Refusal> {
-    let reply = Mapping::read_write(region.fd(), region.bytes()).map_err(not_allocated)?;
-    region.seal_writes().map_err(not_allocated)?;
-    for (lane, resume) in (0..).zip(resumed.unwrap_or_default()) {
-        store_request_position(&reply, lane, resume.position);
-    }
-    RegionHeader::new(ROLE_REPLY, terms.host_id, terms.epoch).write(&reply);
-    Ok((reply, region.read_only_fd().map_err(not_allocated)?))
-}
-
-/// One socket pair for each shard: our ends and the host's.
-fn new_doorbells(shards: u32) -> Result<(Vec<OwnedFd>, Vec<OwnedFd>), Refusal> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let pair = |_| socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None);
-    (0..shards)
-        .map(pair)
-        .collect::<Result<_, _>>()
-        .map_err(|errno| {
-            let text = format!(
-                "the engine cannot make its doorbells ({errno}): raise its limit on open files"
-            );
-            Refusal::new(RefusalCode::Resources, text)
-        })
-}
-
 /// Sends WELCOME with everything the host needs; the host's ends of the doorbells are ours no more.
 fn welcome(
     socket: BorrowedFd<'_>,
@@ -407,7 +172,11 @@ fn welcome(
     if let Request::New(region) = request {
         descriptors.push(region.fd());
     }
-    descriptors.extend(offer.reply_fd.iter().chain(&ends).map(AsFd::as_fd));
+    descriptors.extend(
+        std::iter::once(&offer.reply_fd)
+            .chain(&ends)
+            .map(AsFd::as_fd),
+    );
     let welcome = Welcome {
         features: 0,
         event_rings: 0,
@@ -415,35 +184,6 @@ fn welcome(
         terms: offer.terms.clone(),
     };
     tell(socket, policy, &welcome.encode(), &descriptors)
-}
-
-impl Request {
-    /// Closes a new region to all writers but the host's mapping, and only then believes in it.
-    fn open(self, terms: &Terms) -> Result<Mapping, Refusal> {
-        let mapping = match self {
-            Request::Kept(mapping) => mapping,
-            Request::New(region) => {
-                region.seal_writes().map_err(tampered)?;
-                let expect = Expect {
-                    bytes: terms.request_bytes,
-                    seals: Seals::Writes,
-                };
-                check_fd(region.fd(), expect).map_err(tampered)?;
-                Mapping::read_only(region.fd(), terms.request_bytes).map_err(tampered)?
-            }
-        };
-        let expected = RegionHeader::new(ROLE_REQUEST, terms.host_id, terms.epoch);
-        match RegionHeader::read(&mapping) {
-            Some(found) if found == expected => Ok(mapping),
-            found => {
-                let text = format!(
-                    "the header of the request region is {found:?} and must be {expected:?}: write \
-                     it before MAPPED, its magic word last"
-                );
-                Err(Refusal::new(RefusalCode::Region, text))
-            }
-        }
-    }
 }
 
 fn hear(socket: BorrowedFd<'_>, policy: &Policy, step: &'static str) -> Result<Received, Refusal> {
@@ -484,37 +224,4 @@ fn broken(error: SocketError, step: &str, policy: &Policy) -> Refusal {
             Refusal::new(RefusalCode::Resources, text)
         }
     }
-}
-
-fn not_allocated(error: RegionError) -> Refusal {
-    let code = match error {
-        RegionError::NoHugePages { .. } => RefusalCode::Pages,
-        _ => RefusalCode::Resources,
-    };
-    Refusal::new(code, error.to_string())
-}
-
-fn tampered(error: RegionError) -> Refusal {
-    let text = format!("the request region is not as it was handed out: {error}; attach anew");
-    Refusal::new(RefusalCode::Region, text)
-}
-
-fn no_common_version(lowest: u32) -> Refusal {
-    let text = format!(
-        "this engine speaks layout version {LAYOUT_VERSION} and the host speaks {lowest} at the \
-         lowest: update the older of the two"
-    );
-    Refusal::new(RefusalCode::Version, text).with_limit(LAYOUT_VERSION.into())
-}
-
-fn internal(text: String) -> Refusal {
-    Refusal::new(
-        RefusalCode::Internal,
-        text + ": this is a defect of the engine, report it",
-    )
-}
-
-/// A name that no other living host has, this engine's predecessors included: 64 random bits.
-fn new_host_id() -> u64 {
-    RandomState::new().build_hasher().finish().max(1)
 }

@@ -258,7 +258,7 @@ impl Place {
     /// The socket address of the file `name`, short however long the directory's path is.
     fn address(&self, name: &OsString) -> Result<SocketAddrUnix, Errno> {
         let directory = format!("/proc/self/fd/{}", self.directory.as_raw_fd());
-        SocketAddrUnix::new(&Path::new(&directory).join(name))
+        SocketAddrUnix::new(Path::new(&directory).join(name))
     }
 
     fn live(&self, pid: Option<u32>) -> ListenError {

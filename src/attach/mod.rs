@@ -19,27 +19,32 @@
 //! milliseconds and the others must not wait for it; nothing once READY is said.
 //!
 //! How it works: `message` (every byte), `hello`, `welcome` and `refusal` (what they say), `socket`
-//! (one message, with its traps), [`attach`] and [`resume`] for the host, [`converse`] for the engine,
-//! [`Ledger`] for its limits, [`Listener`] for its path.
+//! (one message, with its traps); for the host [`attach`] and [`resume`], then `talk` and `agreed`; for
+//! the engine [`converse`], then `judge`, `offer` and `resumed`, [`Ledger`] for its limits, [`Listener`]
+//! for its path.
 //!
 //! Neither end believes the other. An engine that lies to a host is found out as well: seals, sizes,
 //! access modes and terms are checked before anything is mapped.
 
+mod agreed;
 mod bytes;
 mod engine_side;
 mod error;
 mod header;
 mod hello;
 mod host_side;
+mod judge;
 mod ledger;
 mod listener;
 pub mod message;
 mod notice;
+mod offer;
 mod peer;
 mod policy;
 mod refusal;
 mod resumed;
 mod socket;
+mod talk;
 mod welcome;
 
 pub use bytes::{Head, MessageError};

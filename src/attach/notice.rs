@@ -88,3 +88,26 @@ impl From<SocketError> for NoticeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attach::RefusalCode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_garbled_notice_is_an_answer(
+            kind in 0..3usize, place in any::<prop::sample::Index>(), byte: u8, length in 0..80usize,
+        ) {
+            let reason = Refusal::new(RefusalCode::LaneClosed, "nonsense");
+            let notices = [Notice::Draining, Notice::Detach, Notice::Refused { reason }];
+            let mut bytes = notices[kind].encode();
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+            let _ = Notice::decode(&bytes);
+            bytes.resize(length, byte);
+            let _ = Notice::decode(&bytes);
+        }
+    }
+}

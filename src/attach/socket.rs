@@ -185,3 +185,36 @@ pub(super) fn deadline_in(duration: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     Instant::now() + duration.min(CENTURY)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
+
+    fn pair() -> (OwnedFd, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC;
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
+    }
+
+    #[test]
+    fn what_a_peer_said_before_it_hung_up_on_us_is_heard() {
+        let (ours, theirs) = pair();
+        send_now(ours.as_fd(), b"unread", &[]).unwrap();
+        send_now(theirs.as_fd(), b"refused", &[]).unwrap();
+        drop(theirs);
+        let heard = receive_now(ours.as_fd()).unwrap().expect("a message");
+        assert_eq!(heard.bytes, b"refused");
+        let end = receive_now(ours.as_fd());
+        assert!(matches!(end, Err(SocketError::HungUp)), "{end:?}");
+    }
+
+    #[test]
+    fn a_peer_that_reads_nothing_costs_a_deadline() {
+        let (ours, _theirs) = pair();
+        let message = vec![0; 60_000];
+        while send_now(ours.as_fd(), &message, &[]).is_ok() {}
+        let deadline = deadline_in(Duration::from_millis(20));
+        let answer = send(ours.as_fd(), &message, &[], deadline);
+        assert!(matches!(answer, Err(SocketError::Silence)), "{answer:?}");
+    }
+}

@@ -30,6 +30,11 @@ impl ShardHost {
         &mut self.lanes[..self.used]
     }
 
+    /// Replies given since the last time this was asked.
+    pub(super) fn take_answered(&mut self) -> u64 {
+        self.lanes.iter_mut().map(EngineLane::take_answered).sum()
+    }
+
     /// Looks again which lanes the host uses. A pool of a thousand lanes costs a round nothing as
     /// long as nobody takes them.
     pub(super) fn look_for_used_lanes(&mut self) {
@@ -123,6 +128,7 @@ impl HostLink<'_> {
             largest_reply: largest_reply.min(reply_limit),
             poison: if poisoned { number } else { 0 },
             may_own: false,
+            counted: number,
             closed: false,
         }
     }

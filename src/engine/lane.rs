@@ -54,6 +54,8 @@ pub(super) struct EngineLane {
     pub(super) poison: u64,
     /// A reply was committed since lines were last owned.
     pub(super) may_own: bool,
+    /// Number of the first reply that the counters do not hold yet.
+    pub(super) counted: u64,
     /// The host wrote nonsense: never visited again.
     pub(super) closed: bool,
 }
@@ -110,6 +112,9 @@ impl EngineLane {
             }
         };
         drop(polled); // may publish the position: space is news too
+        if outcome == Visit::NoRoom {
+            self.requests.release(); // the host may be waiting for just that
+        }
         if self.requests.released() != released && self.waker.must_ring(self.barrier) {
             ring(&self.doorbell, visitor.counters);
         }
@@ -148,6 +153,12 @@ impl EngineLane {
     /// Does the host use this lane now, or has it left requests behind?
     pub(super) fn is_used(&mut self) -> bool {
         !self.closed && (self.in_use.load() != 0 || !matches!(self.requests.peek(), Ok(None)))
+    }
+
+    /// Replies given since the last time this was asked.
+    pub(super) fn take_answered(&mut self) -> u64 {
+        let next = self.replies.cursor().number;
+        next.wrapping_sub(std::mem::replace(&mut self.counted, next))
     }
 
     /// Rings if the host sleeps; for news that are no reply.

@@ -91,6 +91,7 @@ impl<H: Handler> Shard<H> {
         while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
             self.answer_panics();
         }
+        self.count();
         for host in self.hosts.drain(..) {
             let _ = self.outbox.send(FromShard::Returned(host));
         }
@@ -163,9 +164,9 @@ impl<H: Handler> Shard<H> {
         idleness.fuel = 0;
         self.now = monotonic_ns();
         if idleness.answered > 0 {
-            Counters::add(&self.counters.requests, idleness.answered);
             idleness.answered = 0;
             idleness.busy_at = self.now;
+            self.count();
         }
         self.read_mail();
         self.look_for_used_lanes();
@@ -185,12 +186,7 @@ impl<H: Handler> Shard<H> {
     /// Sleeps until a doorbell or mail. Label `doze`: raise, barrier, look again, only then sleep.
     #[cold]
     fn park(&mut self, idleness: &mut Idleness) {
-        if idleness.answered > 0 {
-            Counters::add(
-                &self.counters.requests,
-                std::mem::take(&mut idleness.answered),
-            );
-        }
+        self.count();
         self.hosts.iter_mut().for_each(|host| host.sleeper.raise());
         self.parker.barrier(&self.hosts);
         if !self.has_work() {
@@ -206,6 +202,12 @@ impl<H: Handler> Shard<H> {
         idleness.rounds = 0;
         idleness.fuel = HOUSEKEEPING_ROUNDS;
         idleness.busy_at = self.now;
+    }
+
+    /// Brings the counter of requests up to date.
+    fn count(&mut self) {
+        let answered = self.hosts.iter_mut().map(ShardHost::take_answered).sum();
+        Counters::add(&self.counters.requests, answered);
     }
 
     fn has_work(&mut self) -> bool {
@@ -253,14 +255,11 @@ impl<H: Handler> Shard<H> {
             now: self.now,
             budget: usize::MAX,
         };
-        let mut answered = 0;
         for lane in host.lanes.iter_mut().filter(|lane| !lane.closed) {
-            let last = catch_unwind(AssertUnwindSafe(|| lane.visit(&mut visitor)));
-            if let Ok(Ok(Visit::Answered(count))) = last {
-                answered += count;
-            }
+            // What it committed may be nonsense or make the handler panic: it is gone either way.
+            let _ = catch_unwind(AssertUnwindSafe(|| lane.visit(&mut visitor)));
         }
-        Counters::add(&self.counters.requests, answered);
+        Counters::add(&self.counters.requests, host.take_answered());
         let _ = self.outbox.send(FromShard::Returned(host));
         self.parker.tell_control();
     }
@@ -272,7 +271,6 @@ impl<H: Handler> Shard<H> {
             if lane.answer_panic() {
                 lane.ring_if_asleep(&self.counters);
                 Counters::add(&self.counters.panics, 1);
-                Counters::add(&self.counters.requests, 1);
                 let _ = self.outbox.send(FromShard::Panic {
                     host: lane.host,
                     lane: lane.index,

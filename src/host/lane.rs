@@ -91,7 +91,7 @@ impl Lane {
                 Err(HostError::Full) => {}
                 Err(error) => return Err(error),
             }
-            if self.receiver.has_reply()? {
+            if self.receiver.is_choked()? {
                 return Err(HostError::RepliesWaiting);
             }
             if Instant::now() >= until {
@@ -99,7 +99,7 @@ impl Lane {
             }
             let sender = &mut self.sender;
             self.receiver.sleep(until, |receiver| {
-                receiver.has_reply().unwrap_or(true)
+                receiver.is_choked().unwrap_or(true)
                     || !matches!(sender.has_room(payload), Err(HostError::Full))
             });
         }
@@ -129,12 +129,15 @@ impl Lane {
     }
 
     /// Waits until there is a reply or the deadline passes; says whether there is one. Spins first,
-    /// then sleeps.
+    /// then sleeps. Where nothing is outstanding it says no at once.
     ///
     /// # Errors
     /// As [`Lane::poll`].
     #[inline]
     pub fn wait(&mut self, deadline: Duration) -> Result<bool, HostError> {
+        if self.outstanding() == 0 {
+            return self.receiver.has_reply();
+        }
         let sender = &mut self.sender;
         self.receiver.wait_and(deadline, || sender.own_once())
     }

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use super::bell::Bell;
 use super::link::{Link, ReplyPosition, Track};
-use crate::ring::{Consumer, Corrupt, Cursor, MemoryWords, Polled, PositionWord, Record};
+use crate::ring::{Consumer, Corrupt, Cursor, Geometry, MemoryWords, Polled, PositionWord, Record};
 use crate::sys::barrier::{self, Barrier};
 
 /// Consumer of a lane's replies, across engines.
 pub(super) struct Reader {
     pub(super) consumer: Consumer<MemoryWords, ReplyPosition>,
+    /// The same ring once more, for walking ahead.
+    pub(super) words: MemoryWords,
+    pub(super) geometry: Geometry,
     pub(super) epoch: u64,
     /// Replies below this number belong to nobody any more: dropped and counted.
     pub(super) first_wanted: u64,
@@ -31,14 +35,13 @@ impl Reader {
             barrier: Barrier::agreed(barrier::register()),
         };
         position.publish(start);
+        let words = link.regions.reply_words(lane);
+        let geometry = link.regions.reply_geometry();
         Self {
-            consumer: Consumer::new(
-                link.regions.reply_words(lane),
-                position,
-                link.regions.reply_geometry(),
-                start,
-            )
-            .expect("words and geometry are of one layout"),
+            consumer: Consumer::new(words.clone(), position, geometry, start)
+                .expect("words and geometry are of one layout"),
+            words,
+            geometry,
             epoch,
             first_wanted: start.number,
             track: track.clone(),
@@ -88,12 +91,15 @@ impl Reader {
 
 /// Replies taken from a lane: read in place, released together when this is dropped.
 pub struct Replies<'a> {
-    polled: Polled<'a, MemoryWords, ReplyPosition>,
+    polled: Option<Polled<'a, MemoryWords, ReplyPosition>>,
+    bell: &'a mut Bell,
 }
 
 impl<'a> Replies<'a> {
-    pub(super) fn new(polled: Polled<'a, MemoryWords, ReplyPosition>) -> Self {
-        Self { polled }
+    #[inline(always)]
+    pub(super) fn new(polled: Polled<'a, MemoryWords, ReplyPosition>, bell: &'a mut Bell) -> Self {
+        let polled = Some(polled);
+        Self { polled, bell }
     }
 
     /// The next reply; `None` when there is none for now. Its `number` is its request's, its `kind`
@@ -104,6 +110,16 @@ impl<'a> Replies<'a> {
     #[inline]
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Record<'_, MemoryWords>>, Corrupt> {
-        self.polled.next()
+        self.polled.as_mut().expect("present until dropped").next()
+    }
+}
+
+impl Drop for Replies<'_> {
+    /// Room is news too: an engine may sleep because this lane's reply ring was full.
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.polled.take().is_some_and(Polled::finish) {
+            self.bell.after_publish();
+        }
     }
 }

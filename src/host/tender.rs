@@ -19,8 +19,11 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use super::link::Link;
 use super::shared::HostShared;
 use super::walk::lane_resume;
-use crate::attach::{self, recv_notice, AttachError, LaneResume, Notice, RefusalCode};
+use crate::attach::{
+    self, recv_notice, AttachError, LaneResume, Notice, RefusalCode, RegionHeader,
+};
 use crate::lane::Regions;
+use crate::layout::ROLE_REQUEST;
 use crate::ring::{Cursor, PositionWord};
 use crate::sys::barrier::{self, Barrier};
 
@@ -142,7 +145,8 @@ impl Tender {
         self.host.upgrade().and_then(|host| host.options.patience)
     }
 
-    /// Finds out where each lane stands, and clears the position words of the epoch to come.
+    /// Finds out where each lane stands, clears the position words of the epoch to come, and writes
+    /// that epoch into the request region's header.
     fn prepare(&mut self) -> Result<(), Resumed> {
         let host = self.host.upgrade().ok_or(Resumed::End)?;
         host.tidy_pool();
@@ -160,6 +164,9 @@ impl Tender {
                 number: remembered.last_reply + 1,
             });
         }
+        let host_id = self.link.terms.host_id;
+        let header = RegionHeader::new(ROLE_REQUEST, host_id, next_epoch);
+        header.write(&self.link.regions.request);
         Ok(())
     }
 

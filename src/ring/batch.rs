@@ -49,7 +49,9 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
         let room = match self.producer.reserve(self.end.position, payload) {
             Ok(room) => room,
             Err(error) => {
-                self.publish_so_far();
+                if error == ClaimError::Full {
+                    self.publish_so_far();
+                }
                 return Err(error);
             }
         };

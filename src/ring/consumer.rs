@@ -107,13 +107,16 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     }
 
     /// Publishes the position now (label `release`, with the producer's observe). A batch does this
-    /// by itself each eighth of the ring and when it found the ring empty.
+    /// by itself each eighth of the ring and when it found the ring empty. Says whether there was
+    /// anything to publish.
     #[inline]
-    pub fn release(&mut self) {
-        if self.released != self.next.position {
+    pub fn release(&mut self) -> bool {
+        let news = self.released != self.next.position;
+        if news {
             self.released = self.next.position;
             self.own_position.publish(self.next);
         }
+        news
     }
 
     /// Usable bytes of the ring.
@@ -227,18 +230,31 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
     }
 }
 
+impl<W: Words, P: PositionWord> Polled<'_, W, P> {
+    /// Ends the batch; says whether the position was published. For who must tell a sleeping producer
+    /// that there is room.
+    #[inline(always)]
+    pub fn finish(self) -> bool {
+        std::mem::ManuallyDrop::new(self).release()
+    }
+
+    #[inline(always)]
+    fn release(&mut self) -> bool {
+        let consumer = &mut *self.consumer;
+        let taken = consumer.next.position.wrapping_sub(consumer.released);
+        let due = self.found_empty || taken >= consumer.capacity / 8;
+        // A panic in whoever works on a record: it is not done with it, so it stays unreleased.
+        let release = taken != 0 && due && !std::thread::panicking();
+        if release {
+            consumer.release();
+        }
+        release
+    }
+}
+
 impl<W: Words, P: PositionWord> Drop for Polled<'_, W, P> {
     #[inline(always)]
     fn drop(&mut self) {
-        let taken = self
-            .consumer
-            .next
-            .position
-            .wrapping_sub(self.consumer.released);
-        let due = self.found_empty || taken >= self.consumer.capacity / 8;
-        // A panic in whoever works on a record: it is not done with it, so it stays unreleased.
-        if taken != 0 && due && !std::thread::panicking() {
-            self.consumer.release();
-        }
+        self.release();
     }
 }

@@ -26,6 +26,8 @@ mod error;
 mod header;
 mod producer;
 mod record;
+#[cfg(test)]
+mod room_tests;
 mod shared;
 mod soiled;
 pub mod words;

@@ -88,8 +88,11 @@ impl Room {
 
 impl<W: Words, P: PositionWord> Producer<W, P> {
     /// The producer of a ring in `words`, whose consumer publishes its position in
-    /// `consumer_position`. Memory before the first commit must be zero, or must be what an
-    /// earlier producer left at `start` ([`Cursor::START`] for a fresh ring).
+    /// `consumer_position`. The first record goes to `start` ([`Cursor::START`] for a fresh ring).
+    ///
+    /// The first word of every line must be zero. Memory that another producer has used will not
+    /// do: only that producer knows which lines hold payload. To resume, keep the producer and
+    /// [`rebind`](Producer::rebind) it.
     ///
     /// # Errors
     /// [`GeometryError`] where words and geometry do not fit together.
@@ -131,10 +134,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// ```
     #[inline]
     pub fn claim(&mut self, payload: usize) -> Result<Claim<'_, W, P>, ClaimError> {
-        if self.batch_open {
-            self.bury_forgotten_batch();
-        }
-        let room = self.reserve(self.end.position, payload)?;
+        let room = self.reserve_room(payload)?;
         Ok(Claim::new(self, room))
     }
 
@@ -345,6 +345,9 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// gives the first up.
     #[inline(always)]
     pub(crate) fn reserve_room(&mut self, payload: usize) -> Result<Room, ClaimError> {
+        if self.batch_open {
+            self.bury_forgotten_batch();
+        }
         self.reserve(self.end.position, payload)
     }
 
@@ -381,6 +384,22 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             let mut last = [0; 8];
             last[..rest.len()].copy_from_slice(rest);
             self.words.store(index, u64::from_ne_bytes(last));
+        }
+    }
+
+    /// A producer in the same private state over other words, for tests that enumerate states.
+    #[doc(hidden)]
+    pub fn fork(&self, words: W, consumer_position: P) -> Self {
+        Self {
+            words,
+            consumer_position,
+            capacity: self.capacity,
+            payload_limit: self.payload_limit,
+            end: self.end,
+            limit: self.limit,
+            soiled: self.soiled.clone(),
+            last_bytes: self.last_bytes,
+            batch_open: self.batch_open,
         }
     }
 

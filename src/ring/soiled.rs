@@ -9,6 +9,7 @@
 use crate::layout::LINE;
 
 /// One bit a line of the ring.
+#[derive(Clone)]
 pub(crate) struct Soiled {
     bits: Box<[u64]>,
     lines_mask: u64,

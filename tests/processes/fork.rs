@@ -1,0 +1,46 @@
+//! A forked child of a host touches nothing and says so.
+
+use ironhoard::host::{Host, HostError};
+use ironhoard::region::PageMode;
+
+use crate::processes::{Role, Scratch};
+use crate::roles::{options, ECHO, PATIENCE};
+
+#[test]
+fn a_forked_child_is_told_and_its_parent_goes_on() {
+    let scratch = Scratch::new("fork");
+    let engine = Role::start("roles::role_engine", &scratch.socket(), "small");
+    let options = options(2, 1 << 14, PageMode::Auto);
+    let host = Host::attach_with(scratch.socket(), options).expect("attached");
+    let mut lane = host.lane().expect("a lane");
+    lane.call(ECHO, b"before", &mut [], PATIENCE)
+        .expect("a reply");
+    // SAFETY: the child calls nothing that needs another thread, and ends with `_exit`.
+    match unsafe { libc::fork() } {
+        0 => {
+            let claim = matches!(lane.claim(8), Err(HostError::Forked));
+            let poll = matches!(lane.poll(8).err(), Some(HostError::Forked));
+            let take = matches!(host.lane().err(), Some(HostError::Forked));
+            drop(lane);
+            drop(host);
+            // SAFETY: ends the child without running what belongs to the parent.
+            unsafe { libc::_exit(if claim && poll && take { 0 } else { 1 }) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: waits for our own child.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            assert_eq!(
+                status, 0,
+                "the child was told, and dropped everything unharmed"
+            );
+        }
+    }
+    let reply = lane
+        .call(ECHO, b"after", &mut [], PATIENCE)
+        .expect("a reply");
+    assert_eq!((reply.status, reply.len), (0, 5));
+    drop(lane);
+    drop(host);
+    assert!(engine.finish());
+}
