@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::demo::args::{DemoArguments, EngineArguments, HostArguments};
+use crate::demo::args::{DemoArguments, EngineArguments as HuntArguments, HostArguments};
+use ironhoard::wait::WaitStrategy;
+
+use crate::bench::engine::LARGEST_ECHO;
 use crate::exit;
 use crate::map::args::MapCommand;
 use crate::serve::args::ServeArguments;
@@ -82,6 +85,50 @@ pub enum Bench {
         after_help = FLOOR_EXAMPLES
     )]
     Floor(FloorArguments),
+    /// A request there, its reply back, through the whole stack.
+    #[command(
+        long_about = "A request there, its reply back, through the whole stack.\n\n\
+            An engine process with an echo handler on one core, a host process on another. Every \
+            round trip writes a request in place, and reads and compares every word of its reply. \
+            The walking floor is measured between the slices by the same two threads; a ratio of \
+            1.00 means that a round trip costs what moving two cache lines costs.",
+        after_help = RTT_EXAMPLES
+    )]
+    Rtt(RttArguments),
+    /// What one message costs when many are under way.
+    #[command(
+        long_about = "What one message costs when many are under way.\n\n\
+            batch       one way through a ring, 16 records made visible at a time\n\
+            one by one  the same, each record committed by itself\n\
+            full window requests and replies over a lane whose rings are kept full\n\n\
+            Every word of every message is written and read, and their sum is checked. The ratio is \
+            to a stream of whole cache lines between the same two threads, measured between the \
+            slices.",
+        after_help = STREAM_EXAMPLES
+    )]
+    Stream(StreamArguments),
+    /// Many producers, and what sharing one ring would cost them.
+    #[command(
+        long_about = "Many producers, and what sharing one ring would cost them.\n\n\
+            With a core for each producer, rings are filled and then drained and checked:\n\n\
+            lanes             a ring for each producer; the others are divided by it\n\
+            compare-exchange  one ring whose end all claim from, a rival for measurement only\n\
+            shared            one ring under a mutex, taken for each message or for groups of 16\n\n\
+            With more producers than cores, threads share one producer while a consumer drains it. \
+            Either way no message may be lost, torn or out of its producer's order.",
+        after_help = FANIN_EXAMPLES
+    )]
+    Fanin(FaninArguments),
+    /// How long a parked engine takes to look at a request.
+    #[command(
+        long_about = "How long a parked engine takes to look at a request.\n\n\
+            From just before the commit to the handler's first instruction, after the engine has been \
+            asleep for 50 µs and for 1 ms; beside a bare wake-up of the same thread on the same core: \
+            one byte over a socketpair to an epoll_wait. And what the parked engine uses of a core \
+            while nobody asks anything of it.",
+        after_help = WAKE_EXAMPLES
+    )]
+    Wake(WakeArguments),
 }
 
 const FLOOR_EXAMPLES: &str = "\
@@ -92,6 +139,39 @@ Examples:
   ironhoard bench floor --picture floor.svg               and the latency curve
 
 Exit codes: 0 done, 2 usage, 3 environment, 4 the other process failed, 5 machine too busy,
+6 the report could not be written.";
+
+const RTT_EXAMPLES: &str = "\
+Examples:
+  ironhoard bench rtt                              48 bytes: one cache line each way
+  ironhoard bench rtt --payload 240 --json         four lines each way, for a script
+  ironhoard bench rtt --picture rtt.svg            and the latency curve beside the floor's
+
+Exit codes: 0 done, 1 a reply was wrong, 2 usage, 3 environment, 4 the engine failed,
+5 machine too busy, 6 the report could not be written.";
+
+const STREAM_EXAMPLES: &str = "\
+Examples:
+  ironhoard bench stream                           48 bytes: one cache line a message
+  ironhoard bench stream --payload 240 --json      four lines a message, for a script
+
+Exit codes: 0 done, 1 a sum was wrong, 2 usage, 3 environment, 4 the engine failed,
+5 machine too busy, 6 the report could not be written.";
+
+const FANIN_EXAMPLES: &str = "\
+Examples:
+  ironhoard bench fanin                            two producers on two cores
+  ironhoard bench fanin --producers 8 --json       eight threads on one shared producer
+
+Exit codes: 0 done, 1 a message was lost, torn or out of order, 2 usage, 3 environment,
+4 a thread made no progress, 5 machine too busy, 6 the report could not be written.";
+
+const WAKE_EXAMPLES: &str = "\
+Examples:
+  ironhoard bench wake                             a table
+  ironhoard bench wake --json | jq .ratio_1ms      for a script
+
+Exit codes: 0 done, 2 usage, 3 environment, 4 the engine failed, 5 machine too busy,
 6 the report could not be written.";
 
 /// Which cores, and how long.
@@ -123,11 +203,83 @@ pub struct FloorArguments {
     pub picture: Option<PathBuf>,
 }
 
+/// Options of `bench rtt`.
+#[derive(Debug, Args)]
+pub struct RttArguments {
+    /// Bytes of each request and reply.
+    #[arg(long, value_name = "BYTES", default_value_t = 48, value_parser = payload)]
+    pub payload: usize,
+
+    /// Cores and duration.
+    #[command(flatten)]
+    pub measuring: Measuring,
+
+    /// Write the latency curve as an SVG picture.
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+}
+
+/// Options of `bench stream`.
+#[derive(Debug, Args)]
+pub struct StreamArguments {
+    /// Bytes of each message.
+    #[arg(long, value_name = "BYTES", default_value_t = 48, value_parser = payload)]
+    pub payload: usize,
+
+    /// Cores and duration.
+    #[command(flatten)]
+    pub measuring: Measuring,
+}
+
+/// Options of `bench fanin`.
+#[derive(Debug, Args)]
+pub struct FaninArguments {
+    /// Producers; with at most as many as there are cores each has one to itself.
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = producers)]
+    pub producers: usize,
+
+    /// Steady slices of each kind to collect, with a core for each producer.
+    #[arg(long, value_name = "COUNT", default_value_t = 150,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub slices: u32,
+
+    /// Messages of each producer, with more producers than cores.
+    #[arg(long, value_name = "COUNT", default_value_t = 250_000,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub messages: u64,
+}
+
+/// A number of producers: two at least, or nothing is shared.
+fn producers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 2..=64) => Ok(count),
+        _ => Err("choose 2 to 64 producers".to_owned()),
+    }
+}
+
+/// Options of `bench wake`.
+#[derive(Debug, Args)]
+pub struct WakeArguments {
+    /// Cores and duration.
+    #[command(flatten)]
+    pub measuring: Measuring,
+}
+
+/// A payload: whole words, so that every byte can be checked, and at most what is echoed.
+fn payload(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if bytes % 8 == 0 && (8..=LARGEST_ECHO).contains(&bytes) => Ok(bytes),
+        _ => Err(format!("choose a multiple of 8 from 8 to {LARGEST_ECHO}")),
+    }
+}
+
 /// The engine processes of the benchmarks.
 #[derive(Debug, Subcommand)]
 pub enum EngineRole {
     /// Judges the moves of a demo.
-    Hunt(Box<EngineArguments>),
+    Hunt(Box<HuntArguments>),
+    /// Serves a host that measures.
+    Bench(EngineArguments),
     /// Responds to floor measurements.
     Floor {
         /// Inherited descriptor of the shared memory.
@@ -137,6 +289,29 @@ pub enum EngineRole {
         #[arg(long)]
         core: usize,
     },
+}
+
+/// Options of a benchmark's engine process.
+#[derive(Debug, Args)]
+pub struct EngineArguments {
+    /// Inherited descriptor of the shared memory.
+    #[arg(long)]
+    pub memory_fd: i32,
+    /// Inherited descriptor of the memory of a ring beside the lanes.
+    #[arg(long)]
+    pub ring_fd: Option<i32>,
+    /// Inherited descriptor of a bare doorbell's sleeping end.
+    #[arg(long)]
+    pub bell_fd: Option<i32>,
+    /// Core of the shard.
+    #[arg(long)]
+    pub core: usize,
+    /// How the shard waits.
+    #[arg(long)]
+    pub wait: WaitStrategy,
+    /// Where to listen.
+    #[arg(long)]
+    pub socket: PathBuf,
 }
 
 #[cfg(test)]

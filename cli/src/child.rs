@@ -91,6 +91,11 @@ impl Child {
         })
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The reason why the child is gone, or nothing while it runs or after a success.
     pub fn failure(&mut self) -> Option<ChildError> {
         let status = self.process.try_wait().ok()??;

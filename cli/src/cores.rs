@@ -56,7 +56,8 @@ impl CorePair {
     }
 }
 
-fn allowed() -> Result<Vec<usize>, CoreError> {
+/// The cores this process may use. Call it before the first [`pin`].
+pub fn allowed() -> Result<Vec<usize>, CoreError> {
     let cores = core_affinity::get_core_ids().ok_or(CoreError::Unknown)?;
     Ok(cores.into_iter().map(|core| core.id).collect())
 }

@@ -15,8 +15,14 @@ use std::process::ExitCode;
 
 use ironhoard_hunt::map::MapError;
 
+use ironhoard::host::HostError;
+
+use crate::bench::attached::BenchError;
+use crate::bench::engine::ServeError as BenchEngineError;
+use crate::bench::fanin::FaninError;
 use crate::bench::floor::FloorError;
 use crate::bench::pair::PairError;
+use crate::bench::stream::StreamError;
 use crate::cores::CoreError;
 use crate::demo::DemoError;
 use crate::map;
@@ -68,6 +74,15 @@ pub enum Failure {
     /// A pair of processes could not measure floors.
     #[error(transparent)]
     Pair(#[from] PairError),
+    /// A host and its engine could not measure.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// Producers could not fill their rings.
+    #[error(transparent)]
+    Fanin(#[from] FaninError),
+    /// The engine process could not serve.
+    #[error(transparent)]
+    BenchEngine(#[from] BenchEngineError),
     /// The cores asked for cannot be used.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -90,6 +105,9 @@ impl Failure {
     pub fn ending(&self) -> Ending {
         match self {
             Failure::Pair(error) => pair_ending(error),
+            Failure::Bench(error) => bench_ending(error),
+            Failure::Fanin(error) => fanin_ending(error),
+            Failure::BenchEngine(_) => Ending::Environment,
             Failure::Core(error) => core_ending(error),
             Failure::Report(_) => Ending::Report,
             Failure::Map(error) => map::command::ending(error),
@@ -107,6 +125,39 @@ fn pair_ending(error: &PairError) -> Ending {
         PairError::Floor(FloorError::Stalled) | PairError::Child(_) | PairError::NotReady => {
             Ending::Peer
         }
+    }
+}
+
+fn fanin_ending(error: &FaninError) -> Ending {
+    match error {
+        FaninError::Memory(_) => Ending::Environment,
+        FaninError::Core(error) => core_ending(error),
+        FaninError::Floor(FloorError::Stalled) => Ending::Peer,
+        FaninError::Floor(FloorError::Torn { .. })
+        | FaninError::Claim(_)
+        | FaninError::Corrupt(_) => Ending::Wrong,
+    }
+}
+
+fn bench_ending(error: &BenchError) -> Ending {
+    match error {
+        BenchError::Memory(_)
+        | BenchError::Directory { .. }
+        | BenchError::Kernel { .. }
+        | BenchError::Schedstat { .. }
+        | BenchError::Clocks => Ending::Environment,
+        BenchError::Core(error) => core_ending(error),
+        BenchError::Floor(FloorError::Torn { .. })
+        | BenchError::Wrong { .. }
+        | BenchError::Host(HostError::Corrupt(_)) => Ending::Wrong,
+        BenchError::Stream(StreamError::Corrupt(_)) => Ending::Wrong,
+        BenchError::Host(HostError::TooLarge { .. }) => Ending::Usage,
+        BenchError::Floor(FloorError::Stalled)
+        | BenchError::Host(_)
+        | BenchError::Stream(_)
+        | BenchError::Child(_)
+        | BenchError::Status { .. }
+        | BenchError::NotReady => Ending::Peer,
     }
 }
 

@@ -55,6 +55,31 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
         Command::Engine {
             role: EngineRole::Hunt(arguments),
         } => demo::run_engine(&arguments),
+        Command::Bench {
+            bench: Bench::Rtt(arguments),
+        } => bench::rtt_command::run(&arguments, report),
+        Command::Bench {
+            bench: Bench::Fanin(arguments),
+        } => bench::fanin_command::run(&arguments, report),
+        Command::Bench {
+            bench: Bench::Wake(arguments),
+        } => bench::wake_command::run(&arguments, report),
+        Command::Bench {
+            bench: Bench::Stream(arguments),
+        } => bench::stream_command::run(&arguments, report),
+        Command::Engine {
+            role: EngineRole::Bench(arguments),
+        } => {
+            // SAFETY: as below, for each of the descriptors.
+            let own = |fd| unsafe { OwnedFd::from_raw_fd(fd) };
+            let inherited = bench::engine::Inherited {
+                memory: own(arguments.memory_fd),
+                ring: arguments.ring_fd.map(own),
+                bell: arguments.bell_fd.map(own),
+            };
+            bench::engine::serve(inherited, &arguments.socket, arguments.core, arguments.wait)?;
+            Ok(Ending::Done)
+        }
         Command::Engine {
             role: EngineRole::Floor { memory_fd, core },
         } => {

@@ -112,6 +112,9 @@ impl EngineLane {
             }
         };
         drop(polled); // may publish the position: space is news too
+        if outcome == Visit::NoRoom {
+            self.requests.release(); // the host may be waiting for just that
+        }
         if self.requests.released() != released && self.waker.must_ring(self.barrier) {
             ring(&self.doorbell, visitor.counters);
         }

@@ -129,12 +129,15 @@ impl Lane {
     }
 
     /// Waits until there is a reply or the deadline passes; says whether there is one. Spins first,
-    /// then sleeps.
+    /// then sleeps. Where nothing is outstanding it says no at once.
     ///
     /// # Errors
     /// As [`Lane::poll`].
     #[inline]
     pub fn wait(&mut self, deadline: Duration) -> Result<bool, HostError> {
+        if self.outstanding() == 0 {
+            return self.receiver.has_reply();
+        }
         let sender = &mut self.sender;
         self.receiver.wait_and(deadline, || sender.own_once())
     }

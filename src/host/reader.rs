@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bell::Bell;
 use super::link::{Link, ReplyPosition, Track};
 use crate::ring::{Consumer, Corrupt, Cursor, Geometry, MemoryWords, Polled, PositionWord, Record};
 use crate::sys::barrier::{self, Barrier};
@@ -90,12 +91,15 @@ impl Reader {
 
 /// Replies taken from a lane: read in place, released together when this is dropped.
 pub struct Replies<'a> {
-    polled: Polled<'a, MemoryWords, ReplyPosition>,
+    polled: Option<Polled<'a, MemoryWords, ReplyPosition>>,
+    bell: &'a mut Bell,
 }
 
 impl<'a> Replies<'a> {
-    pub(super) fn new(polled: Polled<'a, MemoryWords, ReplyPosition>) -> Self {
-        Self { polled }
+    #[inline(always)]
+    pub(super) fn new(polled: Polled<'a, MemoryWords, ReplyPosition>, bell: &'a mut Bell) -> Self {
+        let polled = Some(polled);
+        Self { polled, bell }
     }
 
     /// The next reply; `None` when there is none for now. Its `number` is its request's, its `kind`
@@ -106,6 +110,16 @@ impl<'a> Replies<'a> {
     #[inline]
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Record<'_, MemoryWords>>, Corrupt> {
-        self.polled.next()
+        self.polled.as_mut().expect("present until dropped").next()
+    }
+}
+
+impl Drop for Replies<'_> {
+    /// Room is news too: an engine may sleep because this lane's reply ring was full.
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.polled.take().is_some_and(Polled::finish) {
+            self.bell.after_publish();
+        }
     }
 }

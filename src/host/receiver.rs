@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::bell::Bell;
 use super::error::HostError;
 use super::link::{Link, Track, Untold};
 use super::reader::{Reader, Replies};
@@ -35,11 +36,13 @@ pub struct ReplyReceiver {
     shared: Arc<HostShared>,
     index: u32,
     parts: Option<ReceiverParts>,
+    bell: Bell,
 }
 
 impl ReplyReceiver {
     pub(super) fn new(shared: Arc<HostShared>, index: u32, parts: ReceiverParts) -> Self {
         Self {
+            bell: Bell::new(shared.clone(), index),
             shared,
             index,
             parts: Some(parts),
@@ -59,7 +62,11 @@ impl ReplyReceiver {
     #[inline]
     pub fn poll(&mut self, max: usize) -> Result<Replies<'_>, HostError> {
         self.has_reply()?;
-        Ok(Replies::new(self.reader().consumer.poll(max)))
+        let parts = self.parts.as_mut().expect("present until dropped");
+        Ok(Replies::new(
+            parts.reader.consumer.poll(max),
+            &mut self.bell,
+        ))
     }
 
     /// Waits until there is a reply or the deadline passes; says whether there is one. Spins first,
@@ -145,7 +152,9 @@ impl ReplyReceiver {
         if reader.consumer.peek()?.is_some() {
             return Ok(!reader.is_behind());
         }
-        reader.consumer.release();
+        if reader.consumer.release() {
+            self.bell.after_publish();
+        }
         if self.shared.epoch() != reader.epoch || self.shared.has_trouble() {
             return self.follow();
         }
@@ -156,8 +165,10 @@ impl ReplyReceiver {
     /// ring; for who is about to wait.
     pub(super) fn is_choked(&mut self) -> Result<bool, HostError> {
         self.has_reply()?;
+        if self.reader().consumer.release() {
+            self.bell.after_publish();
+        }
         let reader = self.reader();
-        reader.consumer.release();
         let geometry = reader.geometry;
         let start = reader.consumer.cursor();
         let mut walker = Consumer::new(reader.words.clone(), Untold, geometry, start)

@@ -59,8 +59,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
         })
     }
 
-    /// A batch of up to `max` records, read in place and released together when the batch is
-    /// dropped. Never blocks; an empty batch is an ordinary answer.
+    /// A batch of up to `max` records, read in place and released when the batch is dropped. Never blocks; an empty batch is an ordinary answer.
     ///
     /// ```
     /// let (mut producer, mut consumer) = ironhoard::ring::in_memory(4096)?;
@@ -83,6 +82,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
             consumer: self,
             left: max,
             found_empty: false,
+            published: false,
         }
     }
 
@@ -107,13 +107,16 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     }
 
     /// Publishes the position now (label `release`, with the producer's observe). A batch does this
-    /// by itself each eighth of the ring and when it found the ring empty.
+    /// by itself each eighth of the ring and when it found the ring empty. Says whether there was
+    /// anything to publish.
     #[inline]
-    pub fn release(&mut self) {
-        if self.released != self.next.position {
+    pub fn release(&mut self) -> bool {
+        let news = self.released != self.next.position;
+        if news {
             self.released = self.next.position;
             self.own_position.publish(self.next);
         }
+        news
     }
 
     /// Usable bytes of the ring.
@@ -192,11 +195,13 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     }
 }
 
-/// What one poll returns: records in place, released together when this is dropped.
+/// What one poll returns: records in place. Those that were done are released when this is dropped, and
+/// each eighth of the ring before that.
 pub struct Polled<'a, W: Words, P: PositionWord> {
     consumer: &'a mut Consumer<W, P>,
     left: usize,
     found_empty: bool,
+    published: bool,
 }
 
 impl<W: Words, P: PositionWord> Polled<'_, W, P> {
@@ -210,6 +215,7 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
         if self.left == 0 {
             return Ok(None);
         }
+        self.release_if_much();
         let Some(found) = self.consumer.find()? else {
             self.found_empty = true;
             return Ok(None);
@@ -220,6 +226,17 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
         Ok(Some(self.consumer.record(found, number)))
     }
 
+    /// A long batch gives room back each eighth of the ring: whoever asks for the next record is done
+    /// with those before. So the position is never further behind than that, and one record.
+    #[inline(always)]
+    fn release_if_much(&mut self) {
+        let consumer = &mut *self.consumer;
+        let taken = consumer.next.position.wrapping_sub(consumer.released);
+        if taken >= consumer.capacity / 8 {
+            self.published |= consumer.release();
+        }
+    }
+
     /// Did this batch come to the end of what is committed?
     #[inline]
     pub fn found_empty(&self) -> bool {
@@ -227,18 +244,31 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
     }
 }
 
+impl<W: Words, P: PositionWord> Polled<'_, W, P> {
+    /// Ends the batch; says whether the position was published. For who must tell a sleeping producer
+    /// that there is room.
+    #[inline(always)]
+    pub fn finish(self) -> bool {
+        std::mem::ManuallyDrop::new(self).release()
+    }
+
+    #[inline(always)]
+    fn release(&mut self) -> bool {
+        let consumer = &mut *self.consumer;
+        let taken = consumer.next.position.wrapping_sub(consumer.released);
+        let due = self.found_empty || taken >= consumer.capacity / 8;
+        // A panic in whoever works on a record: it is not done with it, so it stays unreleased.
+        let release = taken != 0 && due && !std::thread::panicking();
+        if release {
+            consumer.release();
+        }
+        release || self.published
+    }
+}
+
 impl<W: Words, P: PositionWord> Drop for Polled<'_, W, P> {
     #[inline(always)]
     fn drop(&mut self) {
-        let taken = self
-            .consumer
-            .next
-            .position
-            .wrapping_sub(self.consumer.released);
-        let due = self.found_empty || taken >= self.consumer.capacity / 8;
-        // A panic in whoever works on a record: it is not done with it, so it stays unreleased.
-        if taken != 0 && due && !std::thread::panicking() {
-            self.consumer.release();
-        }
+        self.release();
     }
 }

@@ -3,7 +3,6 @@
 //! `roles` holds what the child processes do.
 
 #[path = "../common/hugepages.rs"]
-#[allow(dead_code)]
 mod hugepages;
 #[path = "../common/processes.rs"]
 #[allow(dead_code)]

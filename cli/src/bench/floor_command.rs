@@ -23,10 +23,7 @@ use super::floor::Kind;
 use super::meter::{BothSpins, Meter};
 use super::pair::{FloorPair, PairError};
 use super::samples::histogram;
-use super::slices::{alternate, median, summarise, Reading, Slice, Summary};
-
-/// Slices are tried at most this many times as often as steady ones are wanted.
-const TRIES: usize = 3;
+use super::slices::{alternate, median, summarise, Reading, Slice, Summary, TRIES};
 
 /// The result, in the words of its JSON keys.
 #[derive(Debug, Serialize)]
@@ -275,13 +272,9 @@ fn as_table(result: &FloorResult) -> String {
         ]);
     }
     let summary = &result.summary;
-    let note = summary
-        .note
-        .as_ref()
-        .map_or_else(String::new, |note| format!("\n{note}"));
     format!(
         "{figures}\n\n{distances}\n\nengine on core {}, host on core {}, pages of {}, clock {} in steps of {}; \
-         {} slices kept, {} dropped{note}",
+         {} slices kept, {} dropped{}",
         result.engine_core,
         result.host_core,
         report::page_size(result.page_size),
@@ -289,5 +282,6 @@ fn as_table(result: &FloorResult) -> String {
         nanoseconds(result.clock_step_ns),
         summary.slices,
         summary.slices_dropped,
+        report::note(summary.note.as_deref()),
     )
 }

@@ -51,6 +51,12 @@ pub struct FloorMemory {
     reserved: NonNull<u8>,
 }
 
+// SAFETY: the mapping belongs to this value alone and is not bound to a thread; what is reached
+// through it are atomics.
+unsafe impl Send for FloorMemory {}
+// SAFETY: as above; a shared reference gives atomics only.
+unsafe impl Sync for FloorMemory {}
+
 impl FloorMemory {
     /// Makes new memory and maps it.
     pub fn create() -> Result<FloorMemory, MemoryError> {

@@ -7,12 +7,25 @@
 //!
 //! Read [`slices`] first: it says what a figure means here.
 
+pub mod attached;
+pub mod cas_ring;
 pub mod clock;
+pub mod crowd;
+pub mod engine;
+pub mod fanin;
+pub mod fanin_command;
 pub mod floor;
 pub mod floor_command;
 pub mod memory;
 pub mod meter;
 pub mod pair;
+pub mod rtt_command;
 pub mod samples;
 pub mod slices;
+pub mod stream;
+pub mod stream_command;
 pub mod stream_floor;
+pub mod tally;
+pub mod turns;
+pub mod wake;
+pub mod wake_command;

@@ -31,6 +31,8 @@ pub const FLOOR_TOLERANCE: f64 = 0.10;
 pub const CLASS_COUNTS_FROM: usize = 30;
 /// Kept slices without which no headline is given.
 pub const HEADLINE_NEEDS: usize = 100;
+/// Slices are tried at most this many times as often as steady ones are wanted.
+pub const TRIES: usize = 3;
 /// Upper limits of the classes of floor in nanoseconds; the last class has none.
 const CLASS_LIMITS_NS: [f64; 3] = [100.0, 300.0, 650.0];
 /// Names of the classes, in the order of their limits.

@@ -135,6 +135,11 @@ pub fn ratio(value: impl Into<Option<f64>>) -> String {
         .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
 }
 
+/// A remark below a table, on a line of its own; nothing for nothing.
+pub fn note(note: Option<&str>) -> String {
+    note.map_or_else(String::new, |note| format!("\n{note}"))
+}
+
 /// A page size for a table.
 pub fn page_size(bytes: u64) -> String {
     match bytes {

@@ -255,7 +255,14 @@ pub const MUTANTS: &[Mutant] = &[
         EDGES,
         "release_is_late_when_empty",
         "consumer.rs",
-        "let due = self.found_empty || taken >= self.consumer.capacity / 8;",
-        "let due = taken >= self.consumer.capacity / 8;",
+        "let due = self.found_empty || taken >= consumer.capacity / 8;",
+        "let due = taken >= consumer.capacity / 8;",
+    ),
+    mutant(
+        EDGES,
+        "a_long_batch_keeps_it_all",
+        "consumer.rs",
+        "self.release_if_much();",
+        "",
     ),
 ];
