@@ -138,7 +138,7 @@ impl Engine {
     fn policy(&self, shards: &[ShardHandle]) -> Arc<Policy> {
         Arc::new(Policy {
             shards: shards.len() as u32,
-            membarrier: self.options.policy.membarrier && barrier::register(),
+            membarrier: self.options.membarrier && barrier::register(),
             resume: shards[0].resumable.clone(),
             ..self.options.policy.clone()
         })
