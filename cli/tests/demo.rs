@@ -131,7 +131,7 @@ fn a_rate_that_cannot_be_kept_is_said_aloud() {
 fn long_demo(folder: &Folder) -> (common::Running, u32, u32) {
     folder.city();
     let demo = folder.start(
-        "demo --json --moves 1000000 --rate 20000 --map city.ihmap --no-picture --pages small",
+        "demo --json --moves 100000 --rate 10000 --map city.ihmap --no-picture --pages small",
     );
     let engine = until(|| child_with(demo.id(), "__engine"));
     let host = until(|| child_with(demo.id(), "__host"));
