@@ -101,3 +101,8 @@ pub mod region;
 pub mod ring;
 pub mod sys;
 pub mod wait;
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
