@@ -25,6 +25,21 @@ pub enum GeometryError {
 }
 
 /// Why there is no claim.
+///
+/// ```
+/// use ironhoard::ring::ClaimError;
+/// let (mut producer, mut consumer) = ironhoard::ring::in_memory(256)?;
+/// assert!(matches!(producer.claim(33), Err(ClaimError::TooLarge { limit: 32, .. })));
+/// for _ in 0..4 {
+///     producer.claim(32)?.commit(1);
+/// }
+/// assert!(matches!(producer.claim(32), Err(ClaimError::Full)));
+/// let mut polled = consumer.poll(1);
+/// assert!(polled.next()?.is_some());
+/// drop(polled); // gives the room back
+/// producer.claim(32)?.commit(1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ClaimError {
     /// The consumer has not yet released enough. An ordinary answer: poll your own replies, or try
