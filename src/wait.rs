@@ -22,7 +22,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::ring::Owner;
-use crate::sys::barrier::Barrier;
 
 /// How a shard spends the time in which no lane has a request.
 ///
@@ -73,6 +72,15 @@ pub trait FlagWord {
     fn load(&self) -> u64;
     /// Sleeper's raise or lower. Ordered by the barrier behind it.
     fn store(&self, value: u64);
+}
+
+/// The barriers of the protocol, one for each side (label `doze`). Either side stores one word and
+/// then loads the other's; the two barriers make sure that one of them sees the other's store.
+pub trait Doze {
+    /// Between the waker's publish and its look at `need_wakeup`.
+    fn waker(self);
+    /// Between the sleeper's raise of `need_wakeup` and its last look at the ring.
+    fn sleeper(self);
 }
 
 /// A `need_wakeup` word in a region.
@@ -182,7 +190,7 @@ impl<F: FlagWord> Waker<F> {
 
     /// After a publish: must the doorbell be rung? Once for each value of the counter.
     #[inline(always)]
-    pub fn must_ring(&mut self, barrier: Barrier) -> bool {
+    pub fn must_ring(&mut self, barrier: impl Doze) -> bool {
         barrier.waker();
         let value = self.flag.load();
         if value & 1 == 0 || value == self.rung {
@@ -196,6 +204,7 @@ impl<F: FlagWord> Waker<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::barrier::Barrier;
     use std::cell::Cell;
     use std::rc::Rc;
 

@@ -13,6 +13,7 @@ use rustix::net::{recv, RecvFlags};
 
 use super::host_link::ShardHost;
 use crate::sys::barrier::Barrier;
+use crate::wait::Doze;
 
 /// Events taken at one wake-up; more wait for the next round.
 const EVENTS: usize = 64;

@@ -11,7 +11,7 @@ use super::shared::HostShared;
 use crate::layout::record_bytes;
 use crate::ring::Consumer;
 use crate::sys::barrier::Barrier;
-use crate::wait::{MemoryFlag, Sleeper};
+use crate::wait::{Doze, MemoryFlag, Sleeper};
 
 /// The longest time a sleeper sleeps before it looks of its own accord.
 const LONG: Duration = Duration::from_secs(3600);

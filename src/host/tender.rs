@@ -26,6 +26,7 @@ use crate::lane::Regions;
 use crate::layout::ROLE_REQUEST;
 use crate::ring::{Cursor, PositionWord};
 use crate::sys::barrier::{self, Barrier};
+use crate::wait::Doze;
 
 /// First and longest pause between two tries to resume.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
