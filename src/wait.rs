@@ -38,7 +38,7 @@ pub enum WaitStrategy {
     Spin(Duration),
     /// Spin for a moment, yield the core until the duration is over, then park.
     Yield(Duration),
-    /// Park at once: the cheapest while idle, the slowest to answer.
+    /// Park after a moment: the cheapest while idle, the slowest to answer.
     Park,
 }
 

@@ -65,6 +65,26 @@ pub enum ClaimError {
 }
 
 /// The producer wrote something that is no record.
+///
+/// ```
+/// use ironhoard::ring::{Consumer, CorruptKind, Cursor, Geometry, MemoryPosition, MemoryWords};
+/// use std::sync::{atomic::AtomicU64, Arc};
+/// #[repr(align(64))]
+/// struct Memory([AtomicU64; 33]);
+/// let memory = Arc::new(Memory([const { AtomicU64::new(0) }; 33]));
+/// let (base, own) = (memory.0[0].as_ptr().cast(), memory.0[32].as_ptr().cast());
+/// // SAFETY: aligned words that `memory` keeps alive, all access to them is atomic; the ring takes the
+/// // first 256 bytes and the position the word behind them.
+/// let words = unsafe { MemoryWords::new(base, 256, memory.clone())? };
+/// // SAFETY: as above.
+/// let position = unsafe { MemoryPosition::new(own, memory.clone())? };
+/// let mut consumer = Consumer::new(words, position, Geometry::new(256)?, Cursor::START)?;
+///
+/// memory.0[0].store(1 << 32 | 5, std::sync::atomic::Ordering::Release); // record 1, length 5
+/// let corrupt = consumer.peek().map(|_| ()).expect_err("shorter than a header");
+/// assert_eq!((corrupt.number, corrupt.what), (1, CorruptKind::TooShort));
+/// # Ok::<(), ironhoard::ring::GeometryError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("corrupt ring at position {position}: {what} (word {word:#018x}, record {number} expected): the lane can't be used any more")]
 pub struct Corrupt {
