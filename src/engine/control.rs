@@ -53,6 +53,28 @@ impl StopHandle {
 }
 
 /// An engine that holds its path and does not serve yet.
+///
+/// ```no_run
+/// use ironhoard::engine::{Engine, EngineOptions, Handler, Reply, Request, Status};
+///
+/// /// Counts its requests.
+/// struct Count(u64);
+///
+/// impl Handler for Count {
+///     fn handle(&mut self, _: &Request<'_>, reply: &mut Reply<'_>) -> Status {
+///         self.0 += 1;
+///         reply.write(&self.0.to_le_bytes()).map_or_else(Status::from, |()| Status::OK)
+///     }
+/// }
+///
+/// let engine = Engine::bind(EngineOptions::new("/run/count.sock").cores([2, 3]))?;
+/// let stop = engine.stop_handle(); // for another thread, or a signal handler
+/// let counters = engine.counters(); // to be read while it runs
+/// let counts = engine.run(|_shard| Count(0))?; // until `stop.stop()`
+/// println!("{} requests, {} hosts", counts.requests, counts.attached);
+/// # drop((stop, counters));
+/// # Ok::<(), ironhoard::engine::EngineError>(())
+/// ```
 pub struct Engine {
     options: EngineOptions,
     listener: Listener,

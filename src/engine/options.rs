@@ -132,6 +132,12 @@ impl EngineOptions {
 }
 
 /// Why an engine did not start, or ended.
+///
+/// ```
+/// use ironhoard::engine::{Engine, EngineError, EngineOptions};
+/// let none = Engine::bind(EngineOptions::new("/run/hunt.sock").unpinned(0));
+/// assert!(matches!(none, Err(EngineError::Shards { shards: 0 })));
+/// ```
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// More shards than the layout has room for, or none.

@@ -5,6 +5,18 @@ use super::error::HostError;
 use crate::ring::{Batch, BatchClaim, MemoryPosition, MemoryProducer, MemoryWords, Room};
 
 /// Room for one request. Dropping it aborts it: nothing is sent, no number is used.
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # let host = Host::attach("/run/hunt.sock")?;
+/// let mut lane = host.lane()?;
+/// let mut claim = lane.claim(16)?;
+/// claim.put_u64(0, 42); // in place, no copy
+/// claim.put_u64(1, 43);
+/// let number = claim.commit(1); // from here on the engine sees it
+/// # let _ = number;
+/// # Ok::<(), ironhoard::host::HostError>(())
+/// ```
 #[must_use = "a claim that is not committed is aborted"]
 pub struct RequestClaim<'a> {
     producer: &'a mut MemoryProducer,
@@ -78,6 +90,20 @@ impl<'a> RequestClaim<'a> {
 }
 
 /// A batch of requests that become visible in one step.
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # let host = Host::attach("/run/hunt.sock")?;
+/// let mut lane = host.lane()?;
+/// let mut batch = lane.batch()?;
+/// for value in 0..16 {
+///     let mut claim = batch.claim(8)?;
+///     claim.put_u64(0, value);
+///     claim.commit(1);
+/// }
+/// batch.publish(); // all sixteen, in one step
+/// # Ok::<(), ironhoard::host::HostError>(())
+/// ```
 #[must_use = "a batch that is not published is aborted"]
 pub struct RequestBatch<'a> {
     batch: Option<Batch<'a, MemoryWords, MemoryPosition>>,

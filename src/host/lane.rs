@@ -63,7 +63,8 @@ impl Lane {
         self.sender.next_number().wrapping_sub(next_reply)
     }
 
-    /// Claims room for a request of `payload` bytes. Never blocks.
+    /// Claims room for a request of `payload` bytes. Never blocks, and looks at nothing but the ring: an
+    /// engine that is gone, or has closed this lane, shows when the ring is full or replies are polled.
     ///
     /// # Errors
     /// [`HostError::Full`] (an ordinary answer), [`HostError::TooLarge`], [`HostError::Gone`],
@@ -129,7 +130,8 @@ impl Lane {
     }
 
     /// Waits until there is a reply or the deadline passes; says whether there is one. Spins first,
-    /// then sleeps. Where nothing is outstanding it says no at once.
+    /// then sleeps; the spinning is not cut short by the deadline. Where nothing is outstanding it says
+    /// no at once.
     ///
     /// # Errors
     /// As [`Lane::poll`].

@@ -112,6 +112,17 @@ impl Default for HostOptions {
 }
 
 /// An attached host: a pool of lanes to one engine, and to its successors.
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # use std::time::Duration;
+/// let host = Host::attach("/run/hunt.sock")?;
+/// println!("{} lanes on {} pages", host.terms().lanes, host.terms().reply_pages);
+/// let lane = host.lane()?; // for this thread; another thread takes another
+/// println!("{} replies came too late", host.counts().late_replies);
+/// # drop(lane);
+/// # Ok::<(), ironhoard::host::HostError>(())
+/// ```
 pub struct Host {
     shared: Arc<HostShared>,
 }

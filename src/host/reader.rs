@@ -90,6 +90,21 @@ impl Reader {
 }
 
 /// Replies taken from a lane: read in place, released together when this is dropped.
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # let host = Host::attach("/run/hunt.sock")?;
+/// let mut lane = host.lane()?;
+/// let mut replies = lane.poll(64)?;
+/// while let Some(reply) = replies.next()? {
+///     match reply.kind() {
+///         0 => println!("{}: {:?}", reply.number(), reply.payload().u64_at(0)),
+///         status => println!("{} failed with {status:#x}", reply.number()),
+///     }
+/// }
+/// # drop(replies);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Replies<'a> {
     polled: Option<Polled<'a, MemoryWords, ReplyPosition>>,
     bell: &'a mut Bell,

@@ -32,6 +32,17 @@ impl ReceiverParts {
 }
 
 /// The reply side of a lane that was [split](super::Lane::split).
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # use std::time::Duration;
+/// # let host = Host::attach("/run/hunt.sock")?;
+/// let (mut sender, mut receiver) = host.lane()?.split();
+/// let receiving = std::thread::spawn(move || receiver.wait(Duration::from_secs(1)));
+/// sender.claim(0)?.commit(1); // on this thread
+/// assert!(receiving.join().expect("no panic")?);
+/// # Ok::<(), ironhoard::host::HostError>(())
+/// ```
 pub struct ReplyReceiver {
     shared: Arc<HostShared>,
     index: u32,
