@@ -56,6 +56,7 @@ impl StopHandle {
 pub struct Engine {
     options: EngineOptions,
     listener: Listener,
+    ledger: Arc<Ledger>,
     allowed: Vec<usize>,
     counters: Arc<Counters>,
     stop: Bell,
@@ -74,11 +75,17 @@ impl Engine {
         for &core in &options.cores {
             check_core(core, &allowed)?;
         }
+        let ledger = Ledger::new();
+        let counters = Counters {
+            pages: ledger.pages().clone(),
+            ..Counters::default()
+        };
         Ok(Self {
+            ledger,
             listener: Listener::bind(&options.path, options.mode)?,
             options,
             allowed,
-            counters: Arc::default(),
+            counters: Arc::new(counters),
             stop: Bell::new().map_err(EngineError::kernel("an event counter"))?,
             control: Bell::new().map_err(EngineError::kernel("an event counter"))?,
         })
@@ -111,7 +118,7 @@ impl Engine {
             let shards = self.boot(scope, &make, &outbox)?;
             let (conversations, attached) = channel();
             let mut control = Control {
-                ledger: Arc::new(Ledger::default()),
+                ledger: self.ledger.clone(),
                 policy: self.policy(&shards),
                 serving: Serving {
                     largest_reply: shards[0].largest_reply,
@@ -138,7 +145,7 @@ impl Engine {
     fn policy(&self, shards: &[ShardHandle]) -> Arc<Policy> {
         Arc::new(Policy {
             shards: shards.len() as u32,
-            membarrier: self.options.policy.membarrier && barrier::register(),
+            membarrier: self.options.membarrier && barrier::register(),
             resume: shards[0].resumable.clone(),
             ..self.options.policy.clone()
         })

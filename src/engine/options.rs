@@ -28,6 +28,7 @@ pub struct EngineOptions {
     pub(super) arena_bytes: usize,
     pub(super) drain_for: Duration,
     pub(super) poison_after: u32,
+    pub(super) membarrier: bool,
     pub(super) policy: Policy,
 }
 
@@ -44,6 +45,7 @@ impl EngineOptions {
             arena_bytes: 1 << 20,
             drain_for: Duration::from_secs(1),
             poison_after: 2,
+            membarrier: true,
             policy: Policy::default(),
         }
     }
@@ -98,8 +100,16 @@ impl EngineOptions {
         self
     }
 
-    /// Limits, service name, page mode: what hosts are held to. The number of shards and whether
-    /// hosts may resume are filled in by the engine.
+    /// Whether to use `membarrier(2)` where it can be had, so that nothing is paid for wake-ups while
+    /// both sides are awake. With `false` both ends fence after each publish: for measuring, and for
+    /// engines that must not interrupt other processes.
+    pub fn membarrier(mut self, wanted: bool) -> Self {
+        self.membarrier = wanted;
+        self
+    }
+
+    /// Limits, service name, page mode: what hosts are held to. The number of shards, `membarrier` and
+    /// whether hosts may resume are filled in by the engine.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self

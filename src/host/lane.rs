@@ -201,6 +201,9 @@ impl Lane {
         let mut claim = self.sender.claim(payload)?;
         fill(&mut claim);
         let number = claim.commit(kind);
+        // Not only when the first look finds nothing: that look takes as long as a line's way here, and
+        // the stores behind it would wait for it.
+        self.sender.own_once();
         if !self.wait(deadline)? {
             self.receiver.want_from(number.wrapping_add(1));
             return Err(HostError::Deadline { number });

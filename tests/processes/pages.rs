@@ -56,6 +56,7 @@ fn small_pages() {
     let engine = Role::start("roles::role_engine", &scratch.socket(), "small");
     let host = exercise(&scratch.socket(), PageMode::Auto);
     assert_eq!(host.terms().request_pages, PageSize::Small4K);
+    assert!(host.terms().membarrier, "this kernel has it");
     let pages = kernel_pages(engine.pid(), "memfd:ironhoard");
     assert!(
         pages.len() >= 2 && pages.iter().all(|&kb| kb == 4),
