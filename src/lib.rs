@@ -97,6 +97,8 @@ pub mod engine;
 pub mod host;
 mod lane;
 pub mod layout;
+#[cfg(feature = "named")]
+pub mod named;
 pub mod region;
 pub mod ring;
 pub mod sys;
