@@ -112,11 +112,13 @@ impl ReplyReceiver {
 
     /// Sleeps until the engine rings, unless `ready` (label `doze`: raise, barrier, look, sleep).
     pub(super) fn sleep(&mut self, until: Instant, ready: impl FnOnce(&mut Self) -> bool) {
+        // Before the link and before the look: news of either counts as a wake.
+        let ticket = self.shared.nap.ticket();
         let link = self.shared.newest_link();
         self.sleeper().raise();
         Barrier::agreed(link.terms.membarrier).sleeper();
         if !ready(self) {
-            self.shared.nap.sleep(&link.doorbells, until);
+            self.shared.nap.sleep(&link.doorbells, until, ticket);
         }
         self.sleeper().lower();
     }
