@@ -8,7 +8,7 @@ use super::error::HostError;
 use super::link::{Link, Track, Untold};
 use super::reader::{Reader, Replies};
 use super::shared::HostShared;
-use crate::layout::record_bytes;
+use crate::layout::{record_bytes, LINE};
 use crate::ring::Consumer;
 use crate::sys::barrier::Barrier;
 use crate::wait::{MemoryFlag, Sleeper};
@@ -148,8 +148,11 @@ impl ReplyReceiver {
         }
         let reader = &mut self.parts.as_mut().expect("present until dropped").reader;
         if reader.is_behind() {
-            let dropped = reader.drop_unwanted()?;
+            let (dropped, published) = reader.drop_unwanted()?;
             self.shared.count_late(dropped);
+            if published {
+                self.bell.after_publish();
+            }
         }
         if reader.consumer.peek()?.is_some() {
             return Ok(!reader.is_behind());
@@ -175,12 +178,13 @@ impl ReplyReceiver {
         let start = reader.consumer.cursor();
         let mut walker = Consumer::new(reader.words.clone(), Untold, geometry, start)
             .expect("words and geometry are of one layout");
-        let mut polled = walker.poll(usize::MAX);
+        let mut polled = walker.poll(geometry.capacity as usize / LINE);
         while polled.next()?.is_some() {}
         drop(polled);
         let waiting = walker.cursor().position.wrapping_sub(start.position);
         let largest = 2 * record_bytes(geometry.payload_limit);
-        Ok(geometry.capacity - waiting < largest)
+        // An engine that breaks the rules may show more than a ringful.
+        Ok(geometry.capacity.saturating_sub(waiting) < largest)
     }
 
     /// The present reply ring is empty and its engine is dead: go on with the next one's.
