@@ -11,10 +11,8 @@ use super::shared::HostShared;
 use crate::layout::{record_bytes, LINE};
 use crate::ring::Consumer;
 use crate::sys::barrier::Barrier;
+use crate::sys::clock::deadline_in;
 use crate::wait::{MemoryFlag, Sleeper};
-
-/// The longest time a sleeper sleeps before it looks of its own accord.
-const LONG: Duration = Duration::from_secs(3600);
 
 /// What a receiver leaves in the pool.
 pub(super) struct ReceiverParts {
@@ -100,7 +98,7 @@ impl ReplyReceiver {
 
     #[cold]
     fn wait_asleep(&mut self, deadline: Duration) -> Result<bool, HostError> {
-        let until = Instant::now() + deadline.min(LONG);
+        let until = deadline_in(deadline);
         while !self.has_reply()? {
             if Instant::now() >= until {
                 return Ok(false);
@@ -174,6 +172,9 @@ impl ReplyReceiver {
             self.bell.after_publish();
         }
         let reader = self.reader();
+        if reader.is_behind() {
+            return Ok(false); // what comes first is dropped at the next look
+        }
         let geometry = reader.geometry;
         let start = reader.consumer.cursor();
         let mut walker = Consumer::new(reader.words.clone(), Untold, geometry, start)
