@@ -162,7 +162,7 @@ pub enum EngineError {
     },
     /// A shard's thread ended before the engine did.
     #[error(
-        "shard {shard} ended by a panic outside of its handler: this is a defect, please report it"
+        "shard {shard} ended by a panic outside of any request: see the panic's message; if it was not the making of the handler that panicked, this is a defect, please report it"
     )]
     ShardLost {
         /// Which one.

@@ -119,7 +119,7 @@ impl<'a> RequestBatch<'a> {
     }
 
     /// Claims room for the batch's next request. Where the ring is full, what the batch holds so far
-    /// becomes visible.
+    /// becomes visible, and the engine is told: the caller may well wait for room here.
     ///
     /// # Errors
     /// [`HostError::Full`], [`HostError::TooLarge`], [`HostError::Corrupt`].
@@ -129,7 +129,13 @@ impl<'a> RequestBatch<'a> {
         payload: usize,
     ) -> Result<BatchClaim<'_, 'a, MemoryWords, MemoryPosition>, HostError> {
         let batch = self.batch.as_mut().expect("present until published");
-        Ok(batch.claim(payload)?)
+        match batch.claim(payload) {
+            Ok(claim) => Ok(claim),
+            Err(error) => {
+                self.bell.after_publish();
+                Err(error.into())
+            }
+        }
     }
 
     /// Makes the batch visible and rings if the engine sleeps; returns the number of the next request.

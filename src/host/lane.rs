@@ -14,6 +14,7 @@ use super::receiver::{ReceiverParts, ReplyReceiver};
 use super::sender::{RequestSender, SenderParts};
 use super::shared::HostShared;
 use crate::ring::{MemoryWords, Payload};
+use crate::sys::clock::deadline_in;
 
 /// A lane taken from a [`Host`](super::Host). Send, not Sync: one thread at a time.
 ///
@@ -85,7 +86,7 @@ impl Lane {
         payload: usize,
         deadline: Duration,
     ) -> Result<RequestClaim<'_>, HostError> {
-        let until = Instant::now() + deadline;
+        let until = deadline_in(deadline);
         loop {
             match self.sender.has_room(payload) {
                 Ok(()) => return self.sender.claim(payload),

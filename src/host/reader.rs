@@ -75,17 +75,20 @@ impl Reader {
         self.consumer.cursor().number < self.first_wanted
     }
 
-    /// Drops the replies nobody waits for any more; returns how many.
-    pub(super) fn drop_unwanted(&mut self) -> Result<u64, Corrupt> {
-        let mut dropped = 0;
+    /// Drops the replies nobody waits for any more; returns how many, and whether that was published:
+    /// room is news.
+    pub(super) fn drop_unwanted(&mut self) -> Result<(u64, bool), Corrupt> {
+        let (mut dropped, mut published) = (0, false);
         while self.is_behind() {
             let mut polled = self.consumer.poll(1);
-            if polled.next()?.is_none() {
+            let found = polled.next()?.is_some();
+            published |= polled.finish();
+            if !found {
                 break;
             }
             dropped += 1;
         }
-        Ok(dropped)
+        Ok((dropped, published))
     }
 }
 
