@@ -52,6 +52,8 @@ pub(super) struct EngineLane {
     pub(super) largest_reply: usize,
     /// Number of the request that is not tried again; 0 for none.
     pub(super) poison: u64,
+    /// The last visit found exactly one request: its host waits for each reply.
+    pub(super) alone: bool,
     /// A reply was committed since lines were last owned.
     pub(super) may_own: bool,
     /// Number of the first reply that the counters do not hold yet.
@@ -104,6 +106,13 @@ impl EngineLane {
                 };
             reply.commit(status)?;
             answered += 1;
+            self.may_own = true;
+            if self.alone {
+                // The host sends nothing before it has this reply. To look for more first would
+                // take as long as a line's way here, and the stores behind it would wait for it.
+                self.may_own = false;
+                self.replies.own_next_lines();
+            }
             if self.waker.must_ring(self.barrier) {
                 ring(&self.doorbell, visitor.counters);
             }
@@ -122,7 +131,7 @@ impl EngineLane {
             return Ok(outcome);
         }
         visitor.arena.reset();
-        self.may_own = true;
+        self.alone = answered == 1;
         Ok(Visit::Answered(answered))
     }
 

@@ -44,7 +44,7 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
     ///
     /// # Errors
     /// As [`Producer::claim`].
-    #[inline]
+    #[inline(always)]
     pub fn claim(&mut self, payload: usize) -> Result<BatchClaim<'_, 'a, W, P>, ClaimError> {
         let room = match self.producer.reserve(self.end.position, payload) {
             Ok(room) => room,
@@ -70,7 +70,7 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
     }
 
     /// Makes the batch visible in one step; returns the number of the next record.
-    #[inline]
+    #[inline(always)]
     pub fn publish(mut self) -> u64 {
         self.publish_so_far();
         self.end.number
@@ -79,7 +79,7 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
     #[inline(always)]
     pub(super) fn publish_so_far(&mut self) {
         if self.first != 0 {
-            let start = self.producer.end.position;
+            let start = self.producer.word_at(self.producer.end.position);
             self.producer
                 .publish_header(start, self.first, self.end.position);
             self.producer.published_batch(self.end, self.last_bytes);
@@ -92,15 +92,14 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
     fn append(&mut self, room: Room, payload: u32, kind: u16, flags: u16) -> u64 {
         let number = self.end.number;
         self.producer
-            .write_second_word(room.start, kind, flags, number);
+            .write_second_word(room.word, kind, flags, number);
         let header = record_word(payload, number);
         if self.first == 0 {
             self.first = header;
         } else {
             // From here on this line holds a header; until then its bit may be an older record's.
             self.producer.soiled.take(room.start);
-            let word = self.producer.word_at(room.start);
-            self.producer.words.store(word, header);
+            self.producer.words.store(room.word, header);
         }
         self.last_bytes = record_bytes(payload);
         self.end.position = room.start.wrapping_add(self.last_bytes);
@@ -138,15 +137,14 @@ impl<W: Words, P: PositionWord> BatchClaim<'_, '_, W, P> {
     ///
     /// # Panics
     /// Where the word is not inside the payload rounded up to 8 bytes.
-    #[inline]
+    #[inline(always)]
     pub fn put_u64(&mut self, index: usize, value: u64) {
-        let start = self.batch.producer.word_at(self.room.start);
         let words = &self.batch.producer.words;
-        put_u64(words, start, self.room.payload, index, value);
+        put_u64(words, self.room.word, self.room.payload, index, value);
     }
 
     /// Adds the record to the batch; returns its number. It becomes visible with the batch.
-    #[inline]
+    #[inline(always)]
     pub fn commit(self, kind: u16) -> u64 {
         self.batch.append(self.room, self.room.payload, kind, 0)
     }
@@ -171,10 +169,15 @@ impl<W: Words, P: PositionWord> BatchClaim<'_, '_, W, P> {
 
 impl<W: ByteWords, P: PositionWord> BatchClaim<'_, '_, W, P> {
     /// The payload, to be written in place. It holds whatever was there before.
-    #[inline]
+    #[inline(always)]
     pub fn payload(&mut self) -> &mut [u8] {
-        let start = self.batch.producer.word_at(self.room.start);
         // SAFETY: as in `Claim::payload`; the batch, and through it the producer, is borrowed.
-        unsafe { payload_mut(&self.batch.producer.words, start, self.room.payload) }
+        unsafe {
+            payload_mut(
+                &self.batch.producer.words,
+                self.room.word,
+                self.room.payload,
+            )
+        }
     }
 }

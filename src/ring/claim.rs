@@ -37,15 +37,20 @@ impl<'a, W: Words, P: PositionWord> Claim<'a, W, P> {
     ///
     /// # Panics
     /// Where the word is not inside the payload rounded up to 8 bytes.
-    #[inline]
+    #[inline(always)]
     pub fn put_u64(&mut self, index: usize, value: u64) {
-        let start = self.producer.word_at(self.room.start);
-        put_u64(&self.producer.words, start, self.room.payload, index, value);
+        put_u64(
+            &self.producer.words,
+            self.room.word,
+            self.room.payload,
+            index,
+            value,
+        );
     }
 
     /// Commits the record with all its payload; returns its number. `kind` is the handler's in a
     /// request and the status in a reply.
-    #[inline]
+    #[inline(always)]
     pub fn commit(self, kind: u16) -> u64 {
         let payload = self.room.payload;
         self.producer.commit(self.room, payload, kind, 0)
@@ -75,13 +80,12 @@ impl<'a, W: Words, P: PositionWord> Claim<'a, W, P> {
 
 impl<W: ByteWords, P: PositionWord> Claim<'_, W, P> {
     /// The payload, to be written in place. It holds whatever was there before.
-    #[inline]
+    #[inline(always)]
     pub fn payload(&mut self) -> &mut [u8] {
-        let start = self.producer.word_at(self.room.start);
         // SAFETY: `reserve` found the record's lines free and inside the ring (a record never wraps);
         // this producer is the ring's only writer and is borrowed by this claim, so no second slice
         // exists; the consumer looks at no line behind the committed end.
-        unsafe { payload_mut(&self.producer.words, start, self.room.payload) }
+        unsafe { payload_mut(&self.producer.words, self.room.word, self.room.payload) }
     }
 }
 

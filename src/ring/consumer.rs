@@ -76,9 +76,10 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     /// assert_eq!(seen, [0, 1]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, max: usize) -> Polled<'_, W, P> {
         Polled {
+            next: self.next,
             consumer: self,
             left: max,
             found_empty: false,
@@ -90,10 +91,14 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     ///
     /// # Errors
     /// [`Corrupt`], for good.
-    #[inline]
+    #[inline(always)]
     pub fn peek(&mut self) -> Result<Option<Record<'_, W>>, Corrupt> {
-        let number = self.next.number;
-        Ok(self.find()?.map(|found| self.record(found, number)))
+        let mut next = self.next;
+        let found = self.find(&mut next)?;
+        if next.position != self.next.position {
+            self.next = next; // behind a padding
+        }
+        Ok(found.map(|found| self.record(found, next.number)))
     }
 
     /// Where the next record is expected. Everything before was taken.
@@ -109,7 +114,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     /// Publishes the position now (label `release`, with the producer's observe). A batch does this
     /// by itself each eighth of the ring and when it found the ring empty. Says whether there was
     /// anything to publish.
-    #[inline]
+    #[inline(always)]
     pub fn release(&mut self) -> bool {
         let news = self.released != self.next.position;
         if news {
@@ -129,37 +134,43 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
         Record::new(&self.words, found.word, found.payload, found.second, number)
     }
 
-    /// Finds the next record, passing padding. Each word is read once.
+    /// Finds the record at `next`, passing padding. Each word is read once.
     #[inline(always)]
-    fn find(&mut self) -> Result<Option<Found>, Corrupt> {
+    fn find(&mut self, next: &mut Cursor) -> Result<Option<Found>, Corrupt> {
         loop {
-            let offset = self.next.position & (self.capacity - 1);
+            let offset = next.position & (self.capacity - 1);
             let word = (offset / 8) as usize;
             let header = self.words.observe(word); // `commit`, with the producer's publish
             let to_end = self.capacity - offset;
             match meaning(
                 header,
-                self.next.number,
+                next.number,
                 to_end,
                 self.capacity,
                 self.payload_limit,
             ) {
-                Meaning::Record { payload } => return self.found(word, header, payload),
+                Meaning::Record { payload } => return self.found(*next, word, header, payload),
                 Meaning::Empty => return self.nothing(),
                 Meaning::Padding { bytes } if self.fault.is_none() => {
-                    self.next.position = self.next.position.wrapping_add(bytes);
+                    next.position = next.position.wrapping_add(bytes);
                 }
                 Meaning::Padding { .. } => return self.nothing(),
-                Meaning::Corrupt(what) => return Err(self.fail(header, what)),
+                Meaning::Corrupt(what) => return Err(self.fail(*next, header, what)),
             }
         }
     }
 
     #[inline(always)]
-    fn found(&mut self, word: usize, header: u64, payload: u32) -> Result<Option<Found>, Corrupt> {
+    fn found(
+        &mut self,
+        next: Cursor,
+        word: usize,
+        header: u64,
+        payload: u32,
+    ) -> Result<Option<Found>, Corrupt> {
         let second = self.words.load(word + 1); // settled by `commit`
-        if second >> 32 != self.next.number >> 32 || self.fault.is_some() {
-            return Err(self.fail(header, CorruptKind::NumberHigh));
+        if second >> 32 != next.number >> 32 || self.fault.is_some() {
+            return Err(self.fail(next, header, CorruptKind::NumberHigh));
         }
         Ok(Some(Found {
             word,
@@ -178,27 +189,24 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
 
     /// The first fault stays.
     #[cold]
-    fn fail(&mut self, word: u64, what: CorruptKind) -> Corrupt {
-        let Cursor { position, number } = self.next;
+    fn fail(&mut self, next: Cursor, word: u64, what: CorruptKind) -> Corrupt {
         *self.fault.get_or_insert(Corrupt {
-            position,
-            number,
+            position: next.position,
+            number: next.number,
             word,
             what,
         })
-    }
-
-    #[inline(always)]
-    fn pass(&mut self, payload: u32) {
-        self.next.position = self.next.position.wrapping_add(record_bytes(payload));
-        self.next.number = self.next.number.wrapping_add(1);
     }
 }
 
 /// What one poll returns: records in place. Those that were done are released when this is dropped, and
 /// each eighth of the ring before that.
+///
+/// Until it is dropped it alone knows how far it is, so that a stream of records costs no private
+/// stores. If it is forgotten instead, the next poll gives the records again that were not released.
 pub struct Polled<'a, W: Words, P: PositionWord> {
     consumer: &'a mut Consumer<W, P>,
+    next: Cursor,
     left: usize,
     found_empty: bool,
     published: bool,
@@ -216,13 +224,15 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
             return Ok(None);
         }
         self.release_if_much();
-        let Some(found) = self.consumer.find()? else {
+        let Some(found) = self.consumer.find(&mut self.next)? else {
             self.found_empty = true;
             return Ok(None);
         };
         self.left -= 1;
-        let number = self.consumer.next.number;
-        self.consumer.pass(found.payload);
+        let number = self.next.number;
+        let bytes = record_bytes(found.payload);
+        self.next.position = self.next.position.wrapping_add(bytes);
+        self.next.number = number.wrapping_add(1);
         Ok(Some(self.consumer.record(found, number)))
     }
 
@@ -231,8 +241,9 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
     #[inline(always)]
     fn release_if_much(&mut self) {
         let consumer = &mut *self.consumer;
-        let taken = consumer.next.position.wrapping_sub(consumer.released);
+        let taken = self.next.position.wrapping_sub(consumer.released);
         if taken >= consumer.capacity / 8 {
+            consumer.next = self.next;
             self.published |= consumer.release();
         }
     }
@@ -255,6 +266,7 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
     #[inline(always)]
     fn release(&mut self) -> bool {
         let consumer = &mut *self.consumer;
+        consumer.next = self.next;
         let taken = consumer.next.position.wrapping_sub(consumer.released);
         let due = self.found_empty || taken >= consumer.capacity / 8;
         // A panic in whoever works on a record: it is not done with it, so it stays unreleased.

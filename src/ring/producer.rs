@@ -63,6 +63,8 @@ pub struct Producer<W, P> {
 pub(crate) struct Room {
     /// Where the record starts (behind the padding).
     pub(super) start: u64,
+    /// The word of the record memory that lies there.
+    pub(super) word: usize,
     /// Bytes of padding before it; 0 nearly always.
     pub(super) padding: u64,
     /// Payload bytes claimed.
@@ -132,14 +134,14 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// assert_eq!((record.kind(), record.payload().to_vec()), (7, b"hello".to_vec()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn claim(&mut self, payload: usize) -> Result<Claim<'_, W, P>, ClaimError> {
         let room = self.reserve_room(payload)?;
         Ok(Claim::new(self, room))
     }
 
     /// Opens a batch: records that become visible together, in one step.
-    #[inline]
+    #[inline(always)]
     pub fn batch(&mut self) -> Batch<'_, W, P> {
         if self.batch_open {
             self.bury_forgotten_batch();
@@ -153,7 +155,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     ///
     /// # Errors
     /// As [`Producer::claim`].
-    #[inline]
+    #[inline(always)]
     pub fn has_room(&mut self, payload: usize) -> Result<(), ClaimError> {
         let worst = 2 * record_bytes(self.checked(payload)?) - LINE as u64;
         self.ensure_free(self.end.position, worst)
@@ -237,6 +239,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             .soil(start.wrapping_add(LINE as u64), start.wrapping_add(bytes));
         Ok(Room {
             start,
+            word: self.word_at(start),
             padding,
             payload,
         })
@@ -250,9 +253,9 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             self.publish_padding(room);
         }
         let number = self.end.number;
-        self.write_second_word(room.start, kind, flags, number);
+        self.write_second_word(room.word, kind, flags, number);
         let end = self.advance(room.start, payload);
-        self.publish_header(room.start, record_word(payload, number), end);
+        self.publish_header(room.word, record_word(payload, number), end);
         number
     }
 
@@ -260,7 +263,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     #[inline(always)]
     fn advance(&mut self, start: u64, payload: u32) -> u64 {
         let bytes = record_bytes(payload);
-        self.last_bytes = bytes;
+        self.remember(bytes);
         self.end.position = start.wrapping_add(bytes);
         self.end.number = self.end.number.wrapping_add(1);
         self.end.position
@@ -270,23 +273,31 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     #[inline(always)]
     pub(super) fn published_batch(&mut self, end: Cursor, last_bytes: u64) {
         self.end = end;
-        self.last_bytes = last_bytes;
+        self.remember(last_bytes);
+    }
+
+    /// How long the last record was. It seldom changes, and a store saved counts in a stream.
+    #[inline(always)]
+    fn remember(&mut self, bytes: u64) {
+        if self.last_bytes != bytes {
+            self.last_bytes = bytes;
+        }
     }
 
     #[inline(always)]
-    pub(super) fn write_second_word(&self, start: u64, kind: u16, flags: u16, number: u64) {
+    pub(super) fn write_second_word(&self, start: usize, kind: u16, flags: u16, number: u64) {
         let word = second_word(kind, flags, number);
-        self.words.store(self.word_at(start) + 1, word);
+        self.words.store(start + 1, word);
     }
 
     /// The invariant's keeper: makes sure that nothing at `end` can be taken for a header, then
-    /// publishes `header` at `start` (label `commit`, with [`Words::observe`] in the consumer).
+    /// publishes `header` at word `start` (label `commit`, with [`Words::observe`] in the consumer).
     #[inline(always)]
-    pub(super) fn publish_header(&mut self, start: u64, header: u64, end: u64) {
+    pub(super) fn publish_header(&mut self, start: usize, header: u64, end: u64) {
         if self.soiled.take(end) {
             self.erase(end);
         }
-        self.words.publish(self.word_at(start), header);
+        self.words.publish(start, header);
     }
 
     /// Publishes the padding before `room`. The consumer passes it at once and then looks at the
@@ -294,7 +305,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     #[cold]
     pub(super) fn publish_padding(&mut self, room: Room) {
         let header = padding_word(room.padding, self.end.number);
-        self.publish_header(self.end.position, header, room.start);
+        self.publish_header(self.word_at(self.end.position), header, room.start);
         self.end.position = room.start;
     }
 
@@ -360,8 +371,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// Writes word `index` of the payload of `room`.
     #[inline(always)]
     pub(crate) fn room_put_u64(&mut self, room: Room, index: usize, value: u64) {
-        let start = self.word_at(room.start);
-        put_u64(&self.words, start, room.payload, index, value);
+        put_u64(&self.words, room.word, room.payload, index, value);
     }
 
     /// Writes the beginning of the payload of `room`, 8 bytes at a time: stores as wide as the
@@ -372,7 +382,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             bytes.len() <= room.payload as usize,
             "more than was claimed"
         );
-        let mut index = self.word_at(room.start) + HEADER_BYTES / 8;
+        let mut index = room.word + HEADER_BYTES / 8;
         let mut chunks = bytes.chunks_exact(8);
         for chunk in &mut chunks {
             let word = u64::from_ne_bytes(chunk.try_into().expect("eight bytes"));
@@ -414,9 +424,8 @@ impl<W: ByteWords, P: PositionWord> Producer<W, P> {
     /// The payload of `room`, to be written in place.
     #[inline(always)]
     pub(crate) fn room_payload(&mut self, room: Room) -> &mut [u8] {
-        let start = self.word_at(room.start);
         // SAFETY: as in `Claim::payload`: the lines are free and inside the ring, and this producer,
         // their only writer, is borrowed for as long as the slice lives.
-        unsafe { payload_mut(&self.words, start, room.payload) }
+        unsafe { payload_mut(&self.words, room.word, room.payload) }
     }
 }

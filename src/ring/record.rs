@@ -30,25 +30,25 @@ impl<'a, W: Words> Record<'a, W> {
     }
 
     /// The record's ordinal in its ring, from 1. A reply carries its request's number.
-    #[inline]
+    #[inline(always)]
     pub fn number(&self) -> u64 {
         self.number
     }
 
     /// The handler's kind in a request, the status in a reply.
-    #[inline]
+    #[inline(always)]
     pub fn kind(&self) -> u16 {
         self.second as u16
     }
 
     /// Flags; all zero today.
-    #[inline]
+    #[inline(always)]
     pub fn flags(&self) -> u16 {
         (self.second >> 16) as u16
     }
 
     /// The payload, in place.
-    #[inline]
+    #[inline(always)]
     pub fn payload(&self) -> Payload<'a, W> {
         Payload {
             words: self.words,
@@ -75,19 +75,19 @@ impl<W> Copy for Payload<'_, W> {}
 
 impl<W: Words> Payload<'_, W> {
     /// Bytes of payload.
-    #[inline]
+    #[inline(always)]
     pub fn len(&self) -> usize {
         self.bytes
     }
 
     /// Is there no payload?
-    #[inline]
+    #[inline(always)]
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
     }
 
     /// The little-endian u64 at byte `offset`, a multiple of 8; `None` where it is not inside.
-    #[inline]
+    #[inline(always)]
     pub fn u64_at(&self, offset: usize) -> Option<u64> {
         if offset % 8 != 0 || offset + 8 > self.bytes {
             return None;
@@ -108,7 +108,7 @@ impl<W: Words> Payload<'_, W> {
     /// assert_eq!(record.payload().array::<4>(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn array<const N: usize>(&self) -> Option<[u8; N]> {
         if self.bytes != N {
             return None;
@@ -119,7 +119,7 @@ impl<W: Words> Payload<'_, W> {
     }
 
     /// Copies the beginning of the payload, as much as `destination` takes; returns the bytes copied.
-    #[inline]
+    #[inline(always)]
     pub fn copy_to(&self, destination: &mut [u8]) -> usize {
         let bytes = self.bytes.min(destination.len());
         let mut chunks = destination[..bytes].chunks_exact_mut(8);

@@ -43,14 +43,21 @@ impl Soiled {
         soiled
     }
 
-    /// Soils the lines from `from` up to `to`, both multiples of a line, at most one lap apart.
+    /// Soils the lines from `from` up to `to`, both multiples of a line, at most one lap apart. In a
+    /// stream of equal records they are soiled already, and nothing is stored.
     #[inline(always)]
     pub(crate) fn soil(&mut self, from: u64, to: u64) {
         let mut position = from;
         while position != to {
             let (index, bit) = self.place(position);
-            self.bits[index] |= bit;
-            position = position.wrapping_add(LINE as u64);
+            let ahead = (to.wrapping_sub(position) / LINE as u64).min(self.lines_mask + 1);
+            let run = ahead.min((64 - bit.trailing_zeros()) as u64);
+            let run = run.min(self.lines_mask + 1 - ((position / LINE as u64) & self.lines_mask));
+            let bits = (u64::MAX >> (64 - run)) * bit;
+            if self.bits[index] & bits != bits {
+                self.bits[index] |= bits;
+            }
+            position = position.wrapping_add(run * LINE as u64);
         }
     }
 

@@ -71,9 +71,9 @@ pub const MUTANTS: &[Mutant] = &[
         "        if self.soiled.take(end) {
             self.erase(end);
         }
-        self.words.publish(self.word_at(start), header);
+        self.words.publish(start, header);
 ",
-        "        self.words.publish(self.word_at(start), header);
+        "        self.words.publish(start, header);
         if self.soiled.take(end) {
             self.erase(end);
         }
@@ -99,7 +99,7 @@ pub const MUTANTS: &[Mutant] = &[
         ENUMERATION,
         "line_behind_padding_forgotten",
         "producer.rs",
-        "self.publish_header(self.end.position, header, room.start);",
+        "self.publish_header(self.word_at(self.end.position), header, room.start);",
         "self.words.publish(self.word_at(self.end.position), header);",
     ),
     mutant(
@@ -241,15 +241,15 @@ pub const MUTANTS: &[Mutant] = &[
         HOSTILE,
         "high_half_unchecked",
         "consumer.rs",
-        "second >> 32 != self.next.number >> 32 || self.fault.is_some()",
+        "second >> 32 != next.number >> 32 || self.fault.is_some()",
         "self.fault.is_some()",
     ),
     mutant(
         HOSTILE,
         "corrupt_heals",
         "consumer.rs",
-        "second >> 32 != self.next.number >> 32 || self.fault.is_some()",
-        "second >> 32 != self.next.number >> 32",
+        "second >> 32 != next.number >> 32 || self.fault.is_some()",
+        "second >> 32 != next.number >> 32",
     ),
     mutant(
         EDGES,

@@ -262,6 +262,7 @@ impl Model {
     }
 
     fn poll(&mut self, max: usize, forget: bool) {
+        let (published, before) = (self.position.observe(), self.taken);
         let mut polled = self.consumer.poll(max);
         let wanted = max.min(self.queue.len() - self.taken);
         for _ in 0..wanted {
@@ -275,11 +276,15 @@ impl Model {
         assert_eq!(polled.found_empty(), wanted < max);
         if forget {
             std::mem::forget(polled);
-        } else {
-            drop(polled);
+            // What it had not released comes again.
+            let released = self.position.observe() != published;
+            self.released();
+            self.taken = if released { 0 } else { before };
+            return;
         }
+        drop(polled);
         self.released();
-        if wanted < max && !forget {
+        if wanted < max {
             assert_eq!(self.taken, 0, "an empty ring is always released");
         }
     }
