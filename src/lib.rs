@@ -80,8 +80,9 @@
 //!
 //! # Features
 //!
-//! * `named`, off by default: `region::NamedRegion`, memory with a name for processes that cannot be
-//!   passed a descriptor. Weaker promises, stated there.
+//! * `named`, off by default: the module `named` and `region::NamedRegion`, the same rings over memory with
+//!   a name, served by polling, for processes that cannot be passed a descriptor. Weaker promises, stated
+//!   there.
 //!
 //! # More
 //!

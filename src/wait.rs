@@ -127,7 +127,7 @@ impl FlagWord for MemoryFlag {
 ///
 /// ```
 /// use ironhoard::sys::barrier::Barrier;
-/// use ironhoard::wait::{FlagWord, Sleeper, Waker};
+/// use ironhoard::wait::{Doze, FlagWord, Sleeper, Waker};
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// struct Flag<'a>(&'a AtomicU64);

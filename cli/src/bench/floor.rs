@@ -9,7 +9,7 @@
 //!   trip uses the next lines, because a fixed pair of lines is fast or slow by its address.
 //! * **warm floor**: the same, but each side stores 0 to the line it will write next while it
 //!   waits, so that the line is already its own when it is needed.
-//! * **stream floor**: see [`stream_floor`](super::stream_floor).
+//! * **stream floor**: see [`super::stream_floor`].
 //!
 //! Nobody can answer a request faster than the walking floor without the trick of the warm one, so
 //! latencies are given as multiples of it. Spinning is measured with and without `PAUSE`, and the
