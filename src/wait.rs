@@ -24,6 +24,12 @@ use std::time::Duration;
 use crate::ring::Owner;
 
 /// How a shard spends the time in which no lane has a request.
+///
+/// ```
+/// use ironhoard::wait::WaitStrategy;
+/// assert_eq!("park".parse(), Ok(WaitStrategy::Park));
+/// assert_eq!("spin".parse(), Ok(WaitStrategy::default()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitStrategy {
     /// Spin for ever, with the processor's pause. Never parks; takes a whole core.
@@ -32,7 +38,7 @@ pub enum WaitStrategy {
     Spin(Duration),
     /// Spin for a moment, yield the core until the duration is over, then park.
     Yield(Duration),
-    /// Park at once: the cheapest while idle, the slowest to answer.
+    /// Park after a moment: the cheapest while idle, the slowest to answer.
     Park,
 }
 
@@ -118,6 +124,31 @@ impl FlagWord for MemoryFlag {
 }
 
 /// The side that may sleep: owns one `need_wakeup` word.
+///
+/// ```
+/// use ironhoard::sys::barrier::Barrier;
+/// use ironhoard::wait::{FlagWord, Sleeper, Waker};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// struct Flag<'a>(&'a AtomicU64);
+/// impl FlagWord for Flag<'_> {
+///     fn load(&self) -> u64 {
+///         self.0.load(Ordering::Relaxed)
+///     }
+///     fn store(&self, value: u64) {
+///         self.0.store(value, Ordering::Relaxed)
+///     }
+/// }
+///
+/// let word = AtomicU64::new(0);
+/// let mut sleeper = Sleeper::new(Flag(&word));
+/// let mut waker = Waker::new(Flag(&word));
+/// sleeper.raise();
+/// Barrier::Fence.sleeper(); // then look once more, then sleep
+/// assert!(waker.must_ring(Barrier::Fence)); // after a publish: once
+/// assert!(!waker.must_ring(Barrier::Fence)); // … for each nap
+/// sleeper.lower();
+/// ```
 pub struct Sleeper<F> {
     flag: F,
     value: u64,

@@ -277,7 +277,7 @@ fn payload(text: &str) -> Result<usize, String> {
 #[derive(Debug, Subcommand)]
 pub enum EngineRole {
     /// Judges the moves of a demo.
-    Hunt(HuntArguments),
+    Hunt(Box<HuntArguments>),
     /// Serves a host that measures.
     Bench(EngineArguments),
     /// Responds to floor measurements.

@@ -11,6 +11,7 @@ mod notes;
 mod report;
 mod serve;
 
+use std::io::IsTerminal;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter.from_env_lossy())
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let report = Report::new(arguments.json);
     match run(arguments.command, &report) {

@@ -11,6 +11,12 @@ use super::Policy;
 use crate::region::{PageCounters, Region, RegionIdentity};
 
 /// The books of an engine: one for all its conversations. May be shared between threads.
+///
+/// ```
+/// let ledger = ironhoard::attach::Ledger::new();
+/// assert_eq!(ledger.counts(), ironhoard::attach::LedgerCounts::default());
+/// assert_eq!(ledger.pages().counts().huge, 0);
+/// ```
 #[derive(Debug, Default)]
 pub struct Ledger {
     books: Mutex<Books>,

@@ -8,6 +8,7 @@
 //!                └─ all ready? ─▶ control thread
 //! ```
 
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
@@ -39,6 +40,28 @@ impl StopHandle {
 }
 
 /// An engine that holds its path and does not serve yet.
+///
+/// ```no_run
+/// use ironhoard::engine::{Engine, EngineOptions, Handler, Reply, Request, Status};
+///
+/// /// Counts its requests.
+/// struct Count(u64);
+///
+/// impl Handler for Count {
+///     fn handle(&mut self, _: &Request<'_>, reply: &mut Reply<'_>) -> Status {
+///         self.0 += 1;
+///         reply.write(&self.0.to_le_bytes()).map_or_else(Status::from, |()| Status::OK)
+///     }
+/// }
+///
+/// let engine = Engine::bind(EngineOptions::new("/run/count.sock").cores([2, 3]))?;
+/// let stop = engine.stop_handle(); // for another thread, or a signal handler
+/// let counters = engine.counters(); // to be read while it runs
+/// let counts = engine.run(|_shard| Count(0))?; // until `stop.stop()`
+/// println!("{} requests, {} hosts", counts.requests, counts.attached);
+/// # drop((stop, counters));
+/// # Ok::<(), ironhoard::engine::EngineError>(())
+/// ```
 pub struct Engine {
     pub(super) options: EngineOptions,
     pub(super) listener: Listener,
@@ -161,8 +184,14 @@ impl Engine {
                 let _ = ready.send(Err(error));
                 return;
             }
-            let handler = make(index);
-            let facts = (handler.largest_reply(), handler.resumable());
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                let handler = make(index);
+                let facts = (handler.largest_reply(), handler.resumable());
+                (handler, facts)
+            }));
+            let Ok((handler, facts)) = made else {
+                return; // a scoped thread must not end in a panic: `run` would
+            };
             let _ = ready.send(Ok((rustix::thread::gettid(), facts)));
             drop(ready);
             self.serve_shard(handler, inbox, mail, outbox, parker, index);
@@ -209,7 +238,7 @@ impl Engine {
             now: monotonic_ns(),
             halt_at: None,
         };
-        let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard.run()));
+        let end = catch_unwind(AssertUnwindSafe(|| shard.run()));
         let lost = end.is_err().then_some(index);
         let _ = outbox.send(FromShard::Ended { lost });
         self.control.ring();

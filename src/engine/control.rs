@@ -6,15 +6,18 @@
 //!             └ stop handle (any thread, a signal handler)
 //! ```
 
+mod conversations;
+
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::net::{shutdown, Shutdown};
 
 use super::boot::{Engine, ShardHandle};
 use super::counters::Counters;
@@ -22,7 +25,7 @@ use super::host_link::{HostLink, Serving, ShardHost};
 use super::options::EngineError;
 use super::shard::{FromShard, ToShard};
 use crate::attach::{
-    converse, recv_notice, send_notice, EngineSide, Ledger, Notice, Policy, Refusal, RefusalCode,
+    recv_notice, refuse, send_notice, EngineSide, Ledger, Notice, Policy, Refusal, RefusalCode,
 };
 use crate::lane::Regions;
 use crate::sys::affinity::repin;
@@ -30,8 +33,6 @@ use crate::sys::clock::monotonic_ns;
 
 /// Conversations at one time; further hosts wait in the socket's queue.
 const MAX_CONVERSATIONS: usize = 32;
-/// Pause after a failed accept (no descriptors left): it would fail again at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// How often pins are checked.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
@@ -59,13 +60,19 @@ pub(super) struct Control<'e> {
     hosts: HashMap<u64, Connected>,
     next_key: u64,
     talking: usize,
+    /// A second descriptor of each conversation's socket, by which a halt ends it.
+    talks: HashMap<u64, OwnedFd>,
+    next_talk: u64,
     alive: usize,
     lost: Option<usize>,
     halting: bool,
     news: Receiver<FromShard>,
-    conversations: Sender<Result<Box<EngineSide>, Refusal>>,
-    attached: Receiver<Result<Box<EngineSide>, Refusal>>,
+    conversations: Sender<(u64, Talked)>,
+    attached: Receiver<(u64, Talked)>,
 }
+
+/// How a conversation ended.
+type Talked = Result<Box<EngineSide>, Refusal>;
 
 /// What a descriptor in the poll set stands for.
 #[derive(Clone, Copy)]
@@ -96,6 +103,8 @@ impl<'e> Control<'e> {
             hosts: HashMap::new(),
             next_key: 0,
             talking: 0,
+            talks: HashMap::new(),
+            next_talk: 0,
             alive: shards.len(),
             lost: None,
             halting: false,
@@ -138,11 +147,13 @@ impl<'e> Control<'e> {
 
     /// Sleeps until something happens, a second at most; says what did.
     fn wait(&self) -> Vec<Source> {
-        let mut sources = vec![Source::Stop, Source::News];
-        let mut fds = vec![
-            PollFd::new(self.engine.stop.fd(), PollFlags::IN),
-            PollFd::new(self.engine.control.fd(), PollFlags::IN),
-        ];
+        let mut sources = vec![Source::News];
+        let mut fds = vec![PollFd::new(self.engine.control.fd(), PollFlags::IN)];
+        if !self.halting {
+            // Rung for good: once heard it is not listened to.
+            sources.push(Source::Stop);
+            fds.push(PollFd::new(self.engine.stop.fd(), PollFlags::IN));
+        }
         if !self.halting && self.talking < MAX_CONVERSATIONS {
             sources.push(Source::Listener);
             fds.push(PollFd::from_borrowed_fd(
@@ -170,50 +181,6 @@ impl<'e> Control<'e> {
                 .filter(|(_, fd)| !fd.revents().is_empty())
                 .map(|(source, _)| source)
                 .collect(),
-        }
-    }
-
-    /// Gives each new connection a thread of its own for the conversation.
-    fn accept<'s>(&mut self, scope: &'s Scope<'s, '_>) {
-        while self.talking < MAX_CONVERSATIONS {
-            let socket = match self.engine.listener.accept() {
-                Ok(Some(socket)) => socket,
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::error!(%error, "no host can connect");
-                    std::thread::sleep(ACCEPT_PAUSE);
-                    return;
-                }
-            };
-            let policy = self.policy.clone();
-            let ledger = self.ledger.clone();
-            let next_lane = self.next_lane.clone();
-            let results = self.conversations.clone();
-            let control = self.engine.control.clone();
-            let talk = move || {
-                let assign = |lanes: u32| spread(&next_lane, lanes, policy.shards);
-                let result = converse(socket, &policy, &ledger, &assign);
-                let _ = results.send(result.map(Box::new));
-                control.ring();
-            };
-            let thread = std::thread::Builder::new().name("attach".into());
-            match thread.spawn_scoped(scope, talk) {
-                Ok(_) => self.talking += 1,
-                Err(error) => tracing::error!(%error, "no thread for a conversation"),
-            }
-        }
-    }
-
-    fn take_attached(&mut self) {
-        while let Ok(result) = self.attached.try_recv() {
-            self.talking -= 1;
-            match result {
-                Ok(side) => self.welcome(*side),
-                Err(refusal) => {
-                    Counters::add(&self.engine.counters.refused, 1);
-                    tracing::warn!(%refusal, "a host was not attached");
-                }
-            }
         }
     }
 
@@ -366,7 +333,17 @@ impl<'e> Control<'e> {
         for host in self.hosts.values() {
             let _ = send_notice(host.socket.as_fd(), &Notice::Draining);
         }
-        let deadline = monotonic_ns() + self.engine.options.drain_for.as_nanos() as u64;
+        // Nor does a silent conversation keep the path from a successor.
+        for (_, socket) in self.talks.drain() {
+            let leaving = "this engine is leaving: resume, or attach, at its successor";
+            refuse(
+                socket.as_fd(),
+                &Refusal::new(RefusalCode::Draining, leaving),
+            );
+            let _ = shutdown(&socket, Shutdown::Both);
+        }
+        let drain_for = u64::try_from(self.engine.options.drain_for.as_nanos());
+        let deadline = monotonic_ns().saturating_add(drain_for.unwrap_or(u64::MAX));
         for shard in &self.shards {
             shard.post(ToShard::Halt { deadline });
         }
@@ -388,12 +365,4 @@ impl<'e> Control<'e> {
 enum Leaving {
     Detached,
     Died,
-}
-
-/// Lanes go round the shards, so that each shard gets its share.
-fn spread(next: &AtomicUsize, lanes: u32, shards: u32) -> Vec<u16> {
-    let first = next.fetch_add(lanes as usize, Ordering::Relaxed); // no partner: a ticket
-    (0..lanes as usize)
-        .map(|lane| ((first + lane) % shards as usize) as u16)
-        .collect()
 }

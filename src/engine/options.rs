@@ -132,6 +132,12 @@ impl EngineOptions {
 }
 
 /// Why an engine did not start, or ended.
+///
+/// ```
+/// use ironhoard::engine::{Engine, EngineError, EngineOptions};
+/// let none = Engine::bind(EngineOptions::new("/run/hunt.sock").unpinned(0));
+/// assert!(matches!(none, Err(EngineError::Shards { shards: 0 })));
+/// ```
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// More shards than the layout has room for, or none.
@@ -156,7 +162,7 @@ pub enum EngineError {
     },
     /// A shard's thread ended before the engine did.
     #[error(
-        "shard {shard} ended by a panic outside of its handler: this is a defect, please report it"
+        "shard {shard} ended by a panic outside of any request: see the panic's message; if it was not the making of the handler that panicked, this is a defect, please report it"
     )]
     ShardLost {
         /// Which one.

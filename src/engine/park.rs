@@ -87,8 +87,9 @@ impl Parker {
         Barrier::agreed(relied_on).sleeper();
     }
 
-    /// Sleeps until something rings.
+    /// Sleeps until something rings. What a panic kept from being silenced rings again by itself.
     pub(super) fn sleep(&mut self) {
+        self.rang.clear();
         let mut space = [MaybeUninit::<epoll::Event>::uninit(); EVENTS];
         match epoll::wait(&self.epoll, &mut space, None) {
             Ok((events, _)) => self

@@ -34,6 +34,12 @@ pub fn register() -> bool {
 }
 
 /// Which barrier two ends agreed on.
+///
+/// ```
+/// use ironhoard::sys::barrier::{register, Barrier};
+/// let peer_declared_it = false;
+/// assert_eq!(Barrier::agreed(register() && peer_declared_it), Barrier::Fence);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Barrier {
     /// Both ends registered: the sleeper calls `membarrier`, the waker does nothing.

@@ -33,6 +33,7 @@ struct Member {
     name: &'static str,
     child: Option<Child>,
     orders: Option<File>,
+    has_ended: bool,
 }
 
 /// What the parent hears.
@@ -90,6 +91,7 @@ impl Crew {
             name,
             child: Some(child),
             orders: Some(orders.into()),
+            has_ended: false,
         });
         Ok(place)
     }
@@ -101,10 +103,18 @@ impl Crew {
     pub fn next(&mut self) -> Result<Event, DemoError> {
         match self.news.recv() {
             Ok(News::Said(child, report)) => Ok(Event::Said(child, report)),
-            Ok(News::Ended(child)) => Ok(Event::Ended(child)),
+            Ok(News::Ended(child)) => {
+                self.members[child].has_ended = true;
+                Ok(Event::Ended(child))
+            }
             // The crew itself holds a sender, so the channel cannot end.
             Ok(News::Signal) | Err(_) => Err(DemoError::Interrupted),
         }
+    }
+
+    /// Whether a child has ended its reports, so that nothing more will come from it.
+    pub fn has_ended(&self, place: usize) -> bool {
+        self.members[place].has_ended
     }
 
     /// Starts a host's clock.

@@ -231,13 +231,9 @@ fn last_words(
     notes: &mut Notes,
 ) -> Result<Option<Served>, DemoError> {
     let mut served = None;
-    loop {
-        match crew.next()? {
-            Event::Said(place, wire::Report::Served(last)) if place == engine => {
-                served = Some(last);
-            }
-            Event::Ended(place) if place == engine => break,
-            _ => {}
+    while !crew.has_ended(engine) {
+        if let Event::Said(_, wire::Report::Served(last)) = crew.next()? {
+            served = Some(last);
         }
     }
     match crew.see_off(engine) {

@@ -114,7 +114,6 @@ fn engine_options(arguments: &ServeArguments, socket: &Path) -> EngineOptions {
         max_hosts_per_uid: arguments.max_hosts_per_uid.unwrap_or(arguments.max_hosts),
         max_bytes_per_uid: arguments.max_memory_per_uid << 20,
         pages: arguments.pages,
-        membarrier: true,
         ..Policy::default()
     };
     let options = EngineOptions::new(socket)
