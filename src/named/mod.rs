@@ -13,7 +13,7 @@
 //!   by SIGBUS. That is why [`NamedEngine::create`] and [`NamedHost::open`] are `unsafe`.
 //! * **Nobody notices a death.** A host whose engine is gone polls an empty ring for ever.
 //! * **Leftovers.** The engine removes the names when it is dropped; after `kill -9` they stay, and
-//!   the next engine is told so ([`NamedError::Exists`](crate::region::NamedError::Exists)).
+//!   the next engine is told so ([`NamedError::Exists`]).
 //! * **No doorbells**: both sides poll; how to spin, yield or sleep meanwhile is the caller's choice.
 //! * **No resume, one host for each pair of segments**, once: what a producer must know to go on
 //!   where another one ended lies in no segment.
