@@ -55,7 +55,8 @@ step 'tests, and the examples in the documentation'
 cargo test --workspace
 
 step 'tests with the feature named'
-cargo test --package ironhoard --features named --lib --test region_named
+cargo test --package ironhoard --features named --lib --test region_named --test named_rings
+cargo test --package ironhoard --features named --doc named
 
 step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --all-features

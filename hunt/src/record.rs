@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!  move, 48 bytes                                          little-endian throughout
-//!  0             8           12        16         20       24           26     27      28          32      48
-//!  ├─ player u64 ┼─ sequence ┼─ time ──┼─ from ───┼─ to ───┼─ offset u16 ┼ kind ┼ flags ┼ treasure ─┼─ tag ──┤
-//!  │             │ u32       │ u32 ms  │ node u32 │ u32    │ dm          │ u8   │ u8    │ u32       │ 16 B   │
+//!  0             8           12        16         20       24           26     27      28         32     48
+//!  ├─ player u64 ┼─ sequence ┼─ time ──┼─ from ───┼─ to ───┼─ offset u16 ┼ kind ┼ flags ┼ treasure ┼─ tag ─┤
+//!  │             │ u32       │ u32 ms  │ node u32 │ u32    │ dm          │ u8   │ u8    │ u32      │ 16 B  │
 //!
 //!  reply, 32 bytes; its code is the kind of the reply record
 //!  0             8           12        16         20       24           28           30     31     32

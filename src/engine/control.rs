@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!   boot ──▶ run ──▶ halt ──▶ gone
-//!    │        │       └ no new hosts; hosts are told; shards answer what is committed and end
-//!    │        └ stop handle (any thread, a signal handler)
-//!    └ path locked, shards pinned, handlers made
+//!             │       └ no new hosts; hosts are told; shards answer what is committed and end
+//!             └ stop handle (any thread, a signal handler)
 //! ```
+
+mod conversations;
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
 use std::thread::Scope;
@@ -18,288 +18,23 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::net::{shutdown, Shutdown};
-use rustix::process::{set_dumpable_behavior, DumpableBehavior, Pid};
 
-use super::arena::Arena;
-use super::counters::{Counters, Counts};
-use super::handler::Handler;
+use super::boot::{Engine, ShardHandle};
+use super::counters::Counters;
 use super::host_link::{HostLink, Serving, ShardHost};
-use super::options::{EngineError, EngineOptions};
-use super::park::{Bell, Parker};
-use super::shard::{FromShard, Shard, ToShard};
+use super::options::EngineError;
+use super::shard::{FromShard, ToShard};
 use crate::attach::{
-    converse, recv_notice, refuse, send_notice, EngineSide, Ledger, Listener, Notice, Policy,
-    Refusal, RefusalCode,
+    recv_notice, refuse, send_notice, EngineSide, Ledger, Notice, Policy, Refusal, RefusalCode,
 };
 use crate::lane::Regions;
-use crate::sys::affinity::{allowed_cores, check_core, pin_current, repin};
-use crate::sys::barrier;
+use crate::sys::affinity::repin;
 use crate::sys::clock::monotonic_ns;
 
 /// Conversations at one time; further hosts wait in the socket's queue.
 const MAX_CONVERSATIONS: usize = 32;
-/// Pause after a failed accept (no descriptors left): it would fail again at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// How often pins are checked.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
-
-/// Stops an engine: from any thread, and from a signal handler (it is one `write`).
-#[derive(Clone)]
-pub struct StopHandle(Bell);
-
-impl StopHandle {
-    /// run → halt. The engine answers what hosts have committed, then leaves.
-    pub fn stop(&self) {
-        self.0.ring();
-    }
-}
-
-/// An engine that holds its path and does not serve yet.
-///
-/// ```no_run
-/// use ironhoard::engine::{Engine, EngineOptions, Handler, Reply, Request, Status};
-///
-/// /// Counts its requests.
-/// struct Count(u64);
-///
-/// impl Handler for Count {
-///     fn handle(&mut self, _: &Request<'_>, reply: &mut Reply<'_>) -> Status {
-///         self.0 += 1;
-///         reply.write(&self.0.to_le_bytes()).map_or_else(Status::from, |()| Status::OK)
-///     }
-/// }
-///
-/// let engine = Engine::bind(EngineOptions::new("/run/count.sock").cores([2, 3]))?;
-/// let stop = engine.stop_handle(); // for another thread, or a signal handler
-/// let counters = engine.counters(); // to be read while it runs
-/// let counts = engine.run(|_shard| Count(0))?; // until `stop.stop()`
-/// println!("{} requests, {} hosts", counts.requests, counts.attached);
-/// # drop((stop, counters));
-/// # Ok::<(), ironhoard::engine::EngineError>(())
-/// ```
-pub struct Engine {
-    options: EngineOptions,
-    listener: Listener,
-    ledger: Arc<Ledger>,
-    allowed: Vec<usize>,
-    counters: Arc<Counters>,
-    stop: Bell,
-    control: Bell,
-}
-
-impl Engine {
-    /// Takes the path: a stale one is taken over, a living engine's is refused. Hosts may connect
-    /// from now on and wait until [`Engine::run`].
-    ///
-    /// # Errors
-    /// [`EngineError`]; nothing is left behind.
-    pub fn bind(options: EngineOptions) -> Result<Self, EngineError> {
-        options.check()?;
-        let allowed = allowed_cores(); // before any pin
-        for &core in &options.cores {
-            check_core(core, &allowed)?;
-        }
-        let ledger = Ledger::new();
-        let counters = Counters {
-            pages: ledger.pages().clone(),
-            ..Counters::default()
-        };
-        Ok(Self {
-            ledger,
-            listener: Listener::bind(&options.path, options.mode)?,
-            options,
-            allowed,
-            counters: Arc::new(counters),
-            stop: Bell::new().map_err(EngineError::kernel("an event counter"))?,
-            control: Bell::new().map_err(EngineError::kernel("an event counter"))?,
-        })
-    }
-
-    /// What stops this engine.
-    pub fn stop_handle(&self) -> StopHandle {
-        StopHandle(self.stop.clone())
-    }
-
-    /// The live counters.
-    pub fn counters(&self) -> Arc<Counters> {
-        self.counters.clone()
-    }
-
-    /// Serves until stopped; the calling thread becomes the control thread. `make` makes each
-    /// shard's handler, on that shard's pinned thread, so that its memory lies near by.
-    ///
-    /// # Errors
-    /// [`EngineError`] where a shard can't start or was lost.
-    pub fn run<H, F>(self, make: F) -> Result<Counts, EngineError>
-    where
-        H: Handler,
-        F: Fn(usize) -> H + Sync,
-    {
-        // A host of the same uid could else read this process's memory through /proc.
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-        std::thread::scope(|scope| {
-            let (outbox, news) = channel();
-            let shards = self.boot(scope, &make, &outbox)?;
-            let (conversations, attached) = channel();
-            let mut control = Control {
-                ledger: self.ledger.clone(),
-                policy: self.policy(&shards),
-                serving: Serving {
-                    largest_reply: shards[0].largest_reply,
-                    poison_after: self.options.poison_after,
-                },
-                next_lane: AtomicUsize::new(0).into(),
-                hosts: HashMap::new(),
-                next_key: 0,
-                talking: 0,
-                talks: HashMap::new(),
-                next_talk: 0,
-                alive: shards.len(),
-                lost: None,
-                halting: false,
-                engine: &self,
-                shards,
-                news,
-                conversations,
-                attached,
-            };
-            control.run(scope)
-        })?;
-        Ok(self.counters.read())
-    }
-
-    fn policy(&self, shards: &[ShardHandle]) -> Arc<Policy> {
-        Arc::new(Policy {
-            shards: shards.len() as u32,
-            membarrier: self.options.membarrier && barrier::register(),
-            resume: shards[0].resumable.clone(),
-            ..self.options.policy.clone()
-        })
-    }
-
-    /// Starts and pins the shards; returns when each has its handler.
-    fn boot<'s, H: Handler, F: Fn(usize) -> H + Sync>(
-        &'s self,
-        scope: &'s Scope<'s, '_>,
-        make: &'s F,
-        outbox: &Sender<FromShard>,
-    ) -> Result<Vec<ShardHandle>, EngineError> {
-        let mut shards: Vec<ShardHandle> = Vec::new();
-        let mut failure = None;
-        for index in 0..self.options.shards() {
-            match self.start_shard(scope, index, make, outbox.clone()) {
-                Ok(shard) => shards.push(shard),
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
-        let Some(error) = failure else {
-            return Ok(shards);
-        };
-        for shard in &shards {
-            shard.post(ToShard::Halt { deadline: 0 });
-        }
-        Err(error)
-    }
-
-    fn start_shard<'s, H: Handler, F: Fn(usize) -> H + Sync>(
-        &'s self,
-        scope: &'s Scope<'s, '_>,
-        index: usize,
-        make: &'s F,
-        outbox: Sender<FromShard>,
-    ) -> Result<ShardHandle, EngineError> {
-        let bell = Bell::new().map_err(EngineError::kernel("an event counter"))?;
-        let parker = Parker::new(bell.clone(), self.control.clone())
-            .map_err(EngineError::kernel("an epoll instance"))?;
-        let (mailbox, inbox) = channel();
-        let has_mail = Arc::new(AtomicBool::new(false));
-        let (ready, booted) = channel();
-        let core = self.options.cores.get(index).copied();
-        let mail = has_mail.clone();
-        let body = move || {
-            if let Some(Err(error)) = core.map(|core| pin_current(core, &self.allowed)) {
-                let _ = ready.send(Err(error));
-                return;
-            }
-            let made = catch_unwind(AssertUnwindSafe(|| {
-                let handler = make(index);
-                let facts = (handler.largest_reply(), handler.resumable());
-                (handler, facts)
-            }));
-            let Ok((handler, facts)) = made else {
-                return; // a scoped thread must not end in a panic: `run` would
-            };
-            let _ = ready.send(Ok((rustix::thread::gettid(), facts)));
-            drop(ready);
-            self.serve_shard(handler, inbox, mail, outbox, parker, index);
-        };
-        std::thread::Builder::new()
-            .name(format!("shard-{index}"))
-            .spawn_scoped(scope, body)
-            .map_err(EngineError::kernel("a thread"))?;
-        let (tid, (largest_reply, resumable)) = booted
-            .recv()
-            .map_err(|_| EngineError::ShardLost { shard: index })??;
-        Ok(ShardHandle {
-            mailbox,
-            has_mail,
-            bell,
-            tid,
-            core,
-            largest_reply,
-            resumable,
-        })
-    }
-
-    /// The body of a shard's thread, once it is pinned and has its handler.
-    fn serve_shard<H: Handler>(
-        &self,
-        handler: H,
-        inbox: Receiver<ToShard>,
-        has_mail: Arc<AtomicBool>,
-        outbox: Sender<FromShard>,
-        parker: Parker,
-        index: usize,
-    ) {
-        let shard = Shard {
-            handler,
-            hosts: Vec::new(),
-            inbox,
-            has_mail,
-            outbox: outbox.clone(),
-            parker,
-            wait: self.options.wait,
-            budget: self.options.budget,
-            arena: Arena::new(self.options.arena_bytes),
-            counters: self.counters.clone(),
-            now: monotonic_ns(),
-            halt_at: None,
-        };
-        let end = catch_unwind(AssertUnwindSafe(|| shard.run()));
-        let lost = end.is_err().then_some(index);
-        let _ = outbox.send(FromShard::Ended { lost });
-        self.control.ring();
-    }
-}
-
-/// What the control thread keeps of a shard.
-struct ShardHandle {
-    mailbox: Sender<ToShard>,
-    has_mail: Arc<AtomicBool>,
-    bell: Bell,
-    tid: Pid,
-    core: Option<usize>,
-    largest_reply: Option<usize>,
-    resumable: Result<(), String>,
-}
-
-impl ShardHandle {
-    fn post(&self, mail: ToShard) {
-        let _ = self.mailbox.send(mail);
-        self.has_mail.store(true, Ordering::Release); // `mail`, with the shard's swap
-        self.bell.ring();
-    }
-}
 
 /// A host as the control thread knows it.
 struct Connected {
@@ -314,7 +49,8 @@ struct Connected {
     _reservation: crate::attach::Reservation,
 }
 
-struct Control<'e> {
+/// The control thread's state.
+pub(super) struct Control<'e> {
     engine: &'e Engine,
     shards: Vec<ShardHandle>,
     policy: Arc<Policy>,
@@ -349,7 +85,39 @@ enum Source {
 }
 
 impl<'e> Control<'e> {
-    fn run<'s>(&mut self, scope: &'s Scope<'s, '_>) -> Result<(), EngineError>
+    pub(super) fn new(
+        engine: &'e Engine,
+        shards: Vec<ShardHandle>,
+        policy: Arc<Policy>,
+        news: Receiver<FromShard>,
+    ) -> Self {
+        let (conversations, attached) = channel();
+        Self {
+            ledger: engine.ledger.clone(),
+            policy,
+            serving: Serving {
+                largest_reply: shards[0].largest_reply,
+                poison_after: engine.options.poison_after,
+            },
+            next_lane: AtomicUsize::new(0).into(),
+            hosts: HashMap::new(),
+            next_key: 0,
+            talking: 0,
+            talks: HashMap::new(),
+            next_talk: 0,
+            alive: shards.len(),
+            lost: None,
+            halting: false,
+            engine,
+            shards,
+            news,
+            conversations,
+            attached,
+        }
+    }
+
+    /// Serves until every shard has ended.
+    pub(super) fn run<'s>(&mut self, scope: &'s Scope<'s, '_>) -> Result<(), EngineError>
     where
         'e: 's,
     {
@@ -413,63 +181,6 @@ impl<'e> Control<'e> {
                 .filter(|(_, fd)| !fd.revents().is_empty())
                 .map(|(source, _)| source)
                 .collect(),
-        }
-    }
-
-    /// Gives each new connection a thread of its own for the conversation.
-    fn accept<'s>(&mut self, scope: &'s Scope<'s, '_>) {
-        while self.talking < MAX_CONVERSATIONS {
-            let socket = match self.engine.listener.accept() {
-                Ok(Some(socket)) => socket,
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::error!(%error, "no host can connect");
-                    std::thread::sleep(ACCEPT_PAUSE);
-                    return;
-                }
-            };
-            let talk_key = self.next_talk;
-            self.next_talk += 1;
-            if let Ok(second) = socket.try_clone() {
-                self.talks.insert(talk_key, second);
-            }
-            let policy = self.policy.clone();
-            let ledger = self.ledger.clone();
-            let next_lane = self.next_lane.clone();
-            let results = self.conversations.clone();
-            let control = self.engine.control.clone();
-            let talk = move || {
-                let assign = |lanes: u32| spread(&next_lane, lanes, policy.shards);
-                let talk = || converse(socket, &policy, &ledger, &assign).map(Box::new);
-                let result = catch_unwind(AssertUnwindSafe(talk)).unwrap_or_else(|_| {
-                    let text = "the engine's thread of the conversation panicked";
-                    Err(Refusal::new(RefusalCode::Internal, text))
-                });
-                let _ = results.send((talk_key, result));
-                control.ring();
-            };
-            let thread = std::thread::Builder::new().name("attach".into());
-            match thread.spawn_scoped(scope, talk) {
-                Ok(_) => self.talking += 1,
-                Err(error) => {
-                    self.talks.remove(&talk_key);
-                    tracing::error!(%error, "no thread for a conversation");
-                }
-            }
-        }
-    }
-
-    fn take_attached(&mut self) {
-        while let Ok((talk, result)) = self.attached.try_recv() {
-            self.talking -= 1;
-            self.talks.remove(&talk);
-            match result {
-                Ok(side) => self.welcome(*side),
-                Err(refusal) => {
-                    Counters::add(&self.engine.counters.refused, 1);
-                    tracing::warn!(%refusal, "a host was not attached");
-                }
-            }
         }
     }
 
@@ -654,12 +365,4 @@ impl<'e> Control<'e> {
 enum Leaving {
     Detached,
     Died,
-}
-
-/// Lanes go round the shards, so that each shard gets its share.
-fn spread(next: &AtomicUsize, lanes: u32, shards: u32) -> Vec<u16> {
-    let first = next.fetch_add(lanes as usize, Ordering::Relaxed); // no partner: a ticket
-    (0..lanes as usize)
-        .map(|lane| ((first + lane) % shards as usize) as u16)
-        .collect()
 }

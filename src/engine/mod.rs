@@ -16,6 +16,7 @@
 //! any thread or a signal handler.
 
 mod arena;
+mod boot;
 mod control;
 mod counters;
 mod handler;
@@ -26,7 +27,7 @@ mod park;
 mod shard;
 
 pub use arena::Arena;
-pub use control::{Engine, StopHandle};
+pub use boot::{Engine, StopHandle};
 pub use counters::{Counters, Counts};
 pub use handler::{Handler, Reply, Request, Status};
 pub use options::{EngineError, EngineOptions};

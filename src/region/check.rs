@@ -7,7 +7,7 @@
 //!
 //! | looked at | refused | because |
 //! |---|---|---|
-//! | seals | all but the exact set | a missing one lets the peer shrink, punch or write; a foreign one we cannot explain |
+//! | seals | all but the exact set | a missing one lets the peer shrink, punch, write; a foreign one is odd |
 //! | file system | not tmpfs, not hugetlbfs of 2 MiB | only there do seals mean anything |
 //! | size | all but the exact one | offsets beyond the end are SIGBUS |
 //! | blocks | fewer than the size needs | a hole is allocated at first touch, which can fail with SIGBUS |

@@ -19,7 +19,7 @@
 //!
 //! | step | needs | promise |
 //! |---|---|---|
-//! | [`PageSize::Huge2M`] | free pages in the hugetlb pool, no privilege, no mount | never split, never swapped |
+//! | [`PageSize::Huge2M`] | free pages in the hugetlb pool; no privilege or mount | never split or swapped |
 //! | [`PageSize::Collapsed2M`] | Linux 6.1, free contiguous memory | the kernel may split it under pressure |
 //! | [`PageSize::Small4K`] | nothing | |
 //!

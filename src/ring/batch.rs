@@ -13,7 +13,8 @@
 use super::claim::{payload_mut, put_u64};
 use super::error::ClaimError;
 use super::header::record_word;
-use super::producer::{Cursor, Producer, Room};
+use super::producer::{Cursor, Producer};
+use super::room::Room;
 use super::words::{ByteWords, PositionWord, Words};
 use crate::layout::{record_bytes, LINE};
 

@@ -3,7 +3,8 @@
 //! Committing consumes the claim; dropping it aborts it. An abort writes nothing and uses no
 //! number: the producer has noted at the claim which lines may now hold payload.
 
-use super::producer::{Producer, Room};
+use super::producer::Producer;
+use super::room::Room;
 use super::words::{ByteWords, PositionWord, Words};
 use crate::layout::HEADER_BYTES;
 

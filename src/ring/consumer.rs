@@ -59,7 +59,8 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
         })
     }
 
-    /// A batch of up to `max` records, read in place and released when the batch is dropped. Never blocks; an empty batch is an ordinary answer.
+    /// A batch of up to `max` records, read in place and released when the batch is dropped.
+    /// Never blocks; an empty batch is an ordinary answer.
     ///
     /// ```
     /// let (mut producer, mut consumer) = ironhoard::ring::in_memory(4096)?;

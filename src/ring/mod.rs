@@ -26,6 +26,7 @@ mod error;
 mod header;
 mod producer;
 mod record;
+mod room;
 #[cfg(test)]
 mod room_tests;
 mod shared;
@@ -36,9 +37,9 @@ pub use batch::{Batch, BatchClaim};
 pub use claim::Claim;
 pub use consumer::{Consumer, Polled};
 pub use error::{ClaimError, Corrupt, CorruptKind, GeometryError};
-pub(crate) use producer::Room;
 pub use producer::{Cursor, Producer};
 pub use record::{Payload, Record};
+pub(crate) use room::Room;
 pub use shared::SharedProducer;
 pub use words::{ByteWords, MemoryPosition, MemoryWords, Owner, PositionWord, Words};
 

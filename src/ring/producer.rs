@@ -14,13 +14,14 @@
 //! release. A consumer that sees the header therefore also sees that nothing follows.
 
 use super::batch::Batch;
-use super::claim::{payload_mut, put_u64, Claim};
+use super::claim::Claim;
 use super::error::{ClaimError, GeometryError};
 use super::header::{padding_word, record_word, second_word};
+use super::room::Room;
 use super::soiled::Soiled;
-use super::words::{ByteWords, PositionWord, Words};
+use super::words::{PositionWord, Words};
 use super::Geometry;
-use crate::layout::{record_bytes, HEADER_BYTES, LINE};
+use crate::layout::{record_bytes, LINE};
 
 /// Least number of lines that [`Producer::own_next_lines`] takes.
 const OWN_AT_LEAST: u64 = 4;
@@ -56,36 +57,6 @@ pub struct Producer<W, P> {
     last_bytes: u64,
     /// A batch is open; still true at the next claim if the batch was forgotten.
     pub(super) batch_open: bool,
-}
-
-/// Room for one record, taken but not committed.
-#[derive(Clone, Copy)]
-pub(crate) struct Room {
-    /// Where the record starts (behind the padding).
-    pub(super) start: u64,
-    /// The word of the record memory that lies there.
-    pub(super) word: usize,
-    /// Bytes of padding before it; 0 nearly always.
-    pub(super) padding: u64,
-    /// Payload bytes claimed.
-    pub(super) payload: u32,
-}
-
-impl Room {
-    /// The same room for less payload.
-    ///
-    /// # Panics
-    /// Where `payload` is more than was claimed.
-    pub(crate) fn shorter(self, payload: usize) -> Self {
-        assert!(
-            payload <= self.payload as usize,
-            "commit of more than was claimed"
-        );
-        Self {
-            payload: payload as u32,
-            ..self
-        }
-    }
 }
 
 impl<W: Words, P: PositionWord> Producer<W, P> {
@@ -344,56 +315,11 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// A batch was leaked instead of published or dropped: its headers may stand anywhere in the
     /// free space, so all of that is soiled from now on.
     #[cold]
-    fn bury_forgotten_batch(&mut self) {
+    pub(super) fn bury_forgotten_batch(&mut self) {
         self.batch_open = false;
         let from = self.end.position.wrapping_add(LINE as u64);
         if self.limit != self.end.position {
             self.soiled.soil(from, self.limit);
-        }
-    }
-
-    /// Room for one record, for who keeps the producer elsewhere than in a claim. Taking room again
-    /// gives the first up.
-    #[inline(always)]
-    pub(crate) fn reserve_room(&mut self, payload: usize) -> Result<Room, ClaimError> {
-        if self.batch_open {
-            self.bury_forgotten_batch();
-        }
-        self.reserve(self.end.position, payload)
-    }
-
-    /// Commits `room`, which must be the last that was taken; returns the record's number.
-    #[inline(always)]
-    pub(crate) fn commit_room(&mut self, room: Room, kind: u16) -> u64 {
-        self.commit(room, room.payload, kind, 0)
-    }
-
-    /// Writes word `index` of the payload of `room`.
-    #[inline(always)]
-    pub(crate) fn room_put_u64(&mut self, room: Room, index: usize, value: u64) {
-        put_u64(&self.words, room.word, room.payload, index, value);
-    }
-
-    /// Writes the beginning of the payload of `room`, 8 bytes at a time: stores as wide as the
-    /// reader's loads.
-    #[inline(always)]
-    pub(crate) fn room_write(&mut self, room: Room, bytes: &[u8]) {
-        assert!(
-            bytes.len() <= room.payload as usize,
-            "more than was claimed"
-        );
-        let mut index = room.word + HEADER_BYTES / 8;
-        let mut chunks = bytes.chunks_exact(8);
-        for chunk in &mut chunks {
-            let word = u64::from_ne_bytes(chunk.try_into().expect("eight bytes"));
-            self.words.store(index, word);
-            index += 1;
-        }
-        let rest = chunks.remainder();
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            self.words.store(index, u64::from_ne_bytes(last));
         }
     }
 
@@ -417,15 +343,5 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     #[doc(hidden)]
     pub fn state(&self) -> (Cursor, u64, Vec<u64>) {
         (self.end, self.limit, self.soiled.bits().to_vec())
-    }
-}
-
-impl<W: ByteWords, P: PositionWord> Producer<W, P> {
-    /// The payload of `room`, to be written in place.
-    #[inline(always)]
-    pub(crate) fn room_payload(&mut self, room: Room) -> &mut [u8] {
-        // SAFETY: as in `Claim::payload`: the lines are free and inside the ring, and this producer,
-        // their only writer, is borrowed for as long as the slice lives.
-        unsafe { payload_mut(&self.words, room.word, room.payload) }
     }
 }

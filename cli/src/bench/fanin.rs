@@ -314,6 +314,7 @@ where
 {
     let ready = AtomicUsize::new(0);
     let timed = |work: W| -> Result<(u64, u64), FaninError> {
+        // No partner: only the moment counts.
         while ready.load(Ordering::Relaxed) < cores.len() {
             std::hint::spin_loop();
         }

@@ -126,7 +126,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         ENUMERATION,
         "claim_does_not_bury",
-        "producer.rs",
+        "room.rs",
         "            self.bury_forgotten_batch();
         }
         self.reserve(",
