@@ -279,3 +279,34 @@ fn the_longest_durations_are_durations() {
     lane.call(1, &[], &mut [], Duration::MAX).expect("a reply");
     engine.stop();
 }
+
+/// Engines that were told to halt did not die of a request that they left to their successor.
+#[test]
+fn a_halt_is_no_death_that_a_request_has_seen() {
+    let scratch = Scratch::new("halts");
+    let options = || EngineOptions::new(scratch.socket()).poison_after(1);
+    let engine = start(options());
+    let host = HostOptions {
+        patience: Some(PATIENCE),
+        ..small(1)
+    };
+    let host = Host::attach_with(scratch.socket(), host).expect("attached");
+    let mut lane = host.lane().expect("a lane");
+    while let Ok(claim) = lane.claim_wait(48, PATIENCE) {
+        claim.commit(1); // until replies fill their ring and requests wait in theirs
+    }
+    engine.stop();
+    let engine = start(options());
+    let mut taken = 0;
+    while lane.outstanding() > 0 {
+        assert!(lane.wait(PATIENCE).expect("alive"));
+        let mut replies = lane.poll(usize::MAX).expect("alive");
+        while let Some(reply) = replies.next().expect("sound") {
+            assert_eq!(reply.kind(), 0, "reply {}", reply.number());
+            taken += 1;
+        }
+    }
+    assert!(taken > 64, "both engines answered: {taken}");
+    assert_eq!(host.counts().resumes, 1);
+    engine.stop();
+}

@@ -120,6 +120,7 @@ fn hold(
     let mut reservation = ledger.enter(peer.uid, policy)?;
 
     let (hello, kept) = hear_hello(socket, policy)?;
+    socket::refuse_descriptors(socket); // none is due any more
     judge(&hello, policy)?;
     let shards = assigned(assign(hello.wishes.lanes), &hello.wishes, policy)?;
     let (mut offer, request, ends) = prepare(&hello, kept, shards, policy, &mut reservation)?;

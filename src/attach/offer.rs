@@ -5,7 +5,7 @@
 //! then leaves; the request region leaves open, is mapped by the host, closed, and only then believed.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
 
@@ -15,6 +15,7 @@ use super::ledger::Reservation;
 use super::policy::{demanded, Policy};
 use super::refusal::{Refusal, RefusalCode};
 use super::resumed::{self, Kept};
+use super::socket::refuse_descriptors;
 use super::{LaneResume, Terms};
 use crate::layout::*;
 use crate::region::{
@@ -144,11 +145,15 @@ fn open_reply_region(
 /// One socket pair for each shard: our ends and the host's.
 fn new_doorbells(shards: u32) -> Result<(Vec<OwnedFd>, Vec<OwnedFd>), Refusal> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let pair = |_| socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+    let pair = |_| {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        refuse_descriptors(ours.as_fd()); // a shard hears it, and must not close what it got
+        Ok((ours, theirs))
+    };
     (0..shards)
         .map(pair)
         .collect::<Result<_, _>>()
-        .map_err(|errno| {
+        .map_err(|errno: rustix::io::Errno| {
             let text = format!(
                 "the engine cannot make its doorbells ({errno}): raise its limit on open files"
             );

@@ -12,7 +12,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -158,6 +158,24 @@ fn descriptors_of(control: &mut RecvAncillaryBuffer<'_>) -> Vec<OwnedFd> {
     descriptors
 }
 
+/// Makes descriptors fail at their sender, from Linux 6.16 on. Whoever receives one that it did not
+/// want must close it, and to close may block for as long as the sender chose (a TCP socket that
+/// lingers). Older kernels don't know the option; there the peer can do that.
+pub(super) fn refuse_descriptors(socket: BorrowedFd<'_>) {
+    const SO_PASSRIGHTS: libc::c_int = 83;
+    let no: libc::c_int = 0;
+    // SAFETY: the value is an int of this frame, and its size is what is said.
+    let _ = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PASSRIGHTS,
+            (&raw const no).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+}
+
 /// Waits until `deadline` for `what`, a hang-up included.
 fn wait(socket: BorrowedFd<'_>, what: PollFlags, deadline: Instant) -> Result<(), SocketError> {
     loop {
@@ -201,6 +219,22 @@ mod tests {
         assert_eq!(heard.bytes, b"refused");
         let end = receive_now(ours.as_fd());
         assert!(matches!(end, Err(SocketError::HungUp)), "{end:?}");
+    }
+
+    #[test]
+    fn descriptors_fail_at_their_sender_and_bytes_do_not() {
+        let (ours, theirs) = pair();
+        refuse_descriptors(ours.as_fd());
+        let sent = send_now(theirs.as_fd(), b"a gift", &[theirs.as_fd()]);
+        if sent.is_ok() {
+            return; // before Linux 6.16
+        }
+        assert!(
+            matches!(sent, Err(SocketError::Os(Errno::PERM))),
+            "{sent:?}"
+        );
+        send_now(theirs.as_fd(), b"a word", &[]).unwrap();
+        assert_eq!(receive_now(ours.as_fd()).unwrap().unwrap().bytes, b"a word");
     }
 
     #[test]

@@ -179,6 +179,7 @@ impl Host {
             link,
             end,
             lanes: vec![LaneResume::default(); lanes as usize],
+            leaving: false,
         };
         std::thread::Builder::new()
             .name("ironhoard-tender".into())

@@ -152,7 +152,12 @@ impl HostShared {
 
     /// The engine closed a lane.
     pub(super) fn close_lane(&self, lane: u32, reason: String) {
-        lock(&self.words).closed.push((lane, reason));
+        let mut words = lock(&self.words);
+        if words.closed.iter().any(|(closed, _)| *closed == lane) {
+            return; // said before
+        }
+        words.closed.push((lane, reason));
+        drop(words);
         self.trouble.store(true, Ordering::Release); // `trouble`, with `has_trouble`
         self.nap.kick();
     }

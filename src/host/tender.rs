@@ -39,6 +39,8 @@ pub(super) struct Tender {
     /// Readable when the host and all its lanes are gone.
     pub(super) end: OwnedFd,
     pub(super) lanes: Vec<LaneResume>,
+    /// The engine said that it leaves: its end is no death that a request has caused.
+    pub(super) leaving: bool,
 }
 
 /// What woke the tender.
@@ -55,7 +57,7 @@ impl Tender {
                 News::End => return,
                 News::Said(notice) => self.said(notice),
                 News::Death => match self.resume() {
-                    Resumed::Link(link) => self.link = link,
+                    Resumed::Link(link) => (self.link, self.leaving) = (link, false),
                     Resumed::Gone(reason) => {
                         if let Some(host) = self.host.upgrade() {
                             tracing::warn!(reason, "the engine is gone");
@@ -99,16 +101,22 @@ impl Tender {
         }
     }
 
-    fn said(&self, notice: Notice) {
+    fn said(&mut self, notice: Notice) {
         let Some(host) = self.host.upgrade() else {
             return;
         };
         match notice {
-            Notice::Refused { reason } if reason.code == RefusalCode::LaneClosed => {
+            Notice::Refused { reason }
+                if reason.code == RefusalCode::LaneClosed
+                    && reason.limit < self.link.terms.lanes.into() =>
+            {
                 tracing::warn!(lane = reason.limit, %reason, "the engine closed a lane");
                 host.close_lane(reason.limit as u32, reason.text);
             }
-            Notice::Draining => tracing::info!("the engine is halting"),
+            Notice::Draining => {
+                self.leaving = true;
+                tracing::info!("the engine is halting");
+            }
             Notice::Detach => {}
             Notice::Refused { reason } => tracing::warn!(%reason, "the engine ends this host"),
         }
@@ -156,9 +164,15 @@ impl Tender {
         for (lane, remembered) in self.lanes.iter_mut().enumerate() {
             let track = &host.tracks[lane];
             track.silence(next_epoch, Barrier::agreed(barrier::register()));
+            let before = *remembered;
             if lane_resume(&self.link, lane as u32, track, remembered).is_none() {
                 let reason = format!("it left an impossible position in lane {lane}");
                 return Err(Resumed::Gone(reason));
+            }
+            if self.leaving {
+                let same = remembered.last_reply == before.last_reply;
+                let seen = if same { before.deaths } else { 0 };
+                remembered.deaths = remembered.deaths.min(seen);
             }
             let word = self.link.regions.reply_position(lane as u32, next_epoch);
             word.publish(Cursor {
@@ -194,7 +208,8 @@ impl Tender {
         });
         host.add_link(link.clone());
         // `epoch`: whoever committed before seeing the new epoch has its record found by this ring.
-        Barrier::agreed(link.terms.membarrier).sleeper();
+        // By what this process can do: a lane may still rely on what it agreed with the last engine.
+        Barrier::agreed(barrier::register()).sleeper();
         for doorbell in &link.doorbells {
             let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
             let _ = rustix::net::send(doorbell, &[1], flags);
@@ -226,7 +241,14 @@ fn may_pass(error: &AttachError) -> bool {
         }
         AttachError::Refused(refusal) => matches!(
             refusal.code,
-            RefusalCode::Draining | RefusalCode::ResumeServed | RefusalCode::Silence
+            RefusalCode::Draining
+                | RefusalCode::ResumeServed
+                | RefusalCode::Silence
+                // Places and memory of those who have just left are still being given back.
+                | RefusalCode::Hosts
+                | RefusalCode::HostsPerUid
+                | RefusalCode::MemoryPerUid
+                | RefusalCode::Resources
         ),
         _ => false,
     }
