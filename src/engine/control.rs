@@ -292,6 +292,10 @@ impl<'e> Control<'e> {
         if let Some(host) = self.hosts.get_mut(&key) {
             host.parts -= 1;
             if host.parts == 0 {
+                if self.halting {
+                    // All was given back in good order: no request has killed this engine.
+                    let _ = send_notice(host.socket.as_fd(), &Notice::Detach);
+                }
                 self.hosts.remove(&key);
             }
         }

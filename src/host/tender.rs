@@ -39,7 +39,7 @@ pub(super) struct Tender {
     /// Readable when the host and all its lanes are gone.
     pub(super) end: OwnedFd,
     pub(super) lanes: Vec<LaneResume>,
-    /// The engine said that it leaves: its end is no death that a request has caused.
+    /// The engine left in good order: its end is no death that a request has caused.
     pub(super) leaving: bool,
 }
 
@@ -113,11 +113,8 @@ impl Tender {
                 tracing::warn!(lane = reason.limit, %reason, "the engine closed a lane");
                 host.close_lane(reason.limit as u32, reason.text);
             }
-            Notice::Draining => {
-                self.leaving = true;
-                tracing::info!("the engine is halting");
-            }
-            Notice::Detach => {}
+            Notice::Draining => tracing::info!("the engine is halting"),
+            Notice::Detach => self.leaving = true,
             Notice::Refused { reason } => tracing::warn!(%reason, "the engine ends this host"),
         }
     }
