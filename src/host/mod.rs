@@ -37,7 +37,8 @@
 //!
 //! # Caveats
 //!
-//! * A forked child has no regions: each call answers [`HostError::Forked`]. Attach in the child.
+//! * A forked child has no regions: each call answers [`HostError::Forked`]. Attach in the child. What
+//!   was lent before the fork (a claim, a batch, [`Replies`]) must not be used there: its memory is gone.
 //! * A lane that is never polled fills its reply ring; the engine then passes that lane over.
 
 mod bell;

@@ -98,7 +98,8 @@ impl MemoryWords {
     /// # Safety
     /// `base` points to `bytes` bytes that stay mapped (at least readable) while `owner` lives.
     /// They hold plain integers, and nobody in this process holds a Rust reference into them other
-    /// than through this ring.
+    /// than through this ring. At most one [`Producer`](super::Producer) is made of these words and
+    /// their clones, and only where the memory is writable: it lends payloads as `&mut [u8]`.
     pub unsafe fn new(base: *mut u8, bytes: u64, owner: Owner) -> Result<Self, GeometryError> {
         if !bytes.is_power_of_two() || bytes < 4 * LINE as u64 {
             return Err(GeometryError::Capacity { capacity: bytes });
