@@ -52,7 +52,7 @@ pub(super) struct EngineLane {
     pub(super) largest_reply: usize,
     /// Number of the request that is not tried again; 0 for none.
     pub(super) poison: u64,
-    /// The last visit found exactly one request: its host waits for each reply.
+    /// Requests come one at a time: the host waits for each reply.
     pub(super) alone: bool,
     /// A reply was committed since lines were last owned.
     pub(super) may_own: bool,
@@ -90,6 +90,9 @@ impl EngineLane {
             let Some(record) = polled.next()? else {
                 break Visit::Empty;
             };
+            if self.alone && self.may_own {
+                self.alone = false; // found without an empty look since the last reply
+            }
             let request = Request {
                 kind: record.kind(),
                 number: record.number(),
@@ -107,19 +110,21 @@ impl EngineLane {
             reply.commit(status)?;
             answered += 1;
             self.may_own = true;
-            if self.alone {
-                // The host sends nothing before it has this reply. To look for more first would
-                // take as long as a line's way here, and the stores behind it would wait for it.
-                self.may_own = false;
-                self.replies.own_next_lines();
-            }
             if self.waker.must_ring(self.barrier) {
                 ring(&self.doorbell, visitor.counters);
+            }
+            if self.alone {
+                // Nothing can come before this reply has arrived. To look all the same would take the
+                // next request's line away from the host just when it is about to write it, and the
+                // stores that own lines would wait until that look is over.
+                self.replies.own_next_lines();
+                break Visit::Answered(answered);
             }
             if visitor.arena.is_half_full() {
                 break Visit::Answered(answered);
             }
         };
+        let found_empty = polled.found_empty();
         drop(polled); // may publish the position: space is news too
         if outcome == Visit::NoRoom {
             self.requests.release(); // the host may be waiting for just that
@@ -131,7 +136,7 @@ impl EngineLane {
             return Ok(outcome);
         }
         visitor.arena.reset();
-        self.alone = answered == 1;
+        self.alone |= answered == 1 && found_empty;
         Ok(Visit::Answered(answered))
     }
 

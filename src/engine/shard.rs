@@ -113,6 +113,10 @@ impl<H: Handler> Shard<H> {
                 }
                 self.idle(&mut idleness);
             } else {
+                if answered == 1 {
+                    // A single host that waits for its reply: leave it the line it will write next.
+                    std::hint::spin_loop();
+                }
                 idleness.rounds = 0;
                 idleness.answered += answered;
                 idleness.fuel += answered * REQUEST_ROUNDS;

@@ -57,7 +57,7 @@ impl Lane {
     }
 
     /// Requests committed whose replies have not been taken.
-    #[inline]
+    #[inline(always)]
     pub fn outstanding(&self) -> u64 {
         let next_reply = self.receiver.next_number();
         self.sender.next_number().wrapping_sub(next_reply)
@@ -120,7 +120,7 @@ impl Lane {
     /// # Errors
     /// [`HostError::Gone`] when the engine is gone for good and all its replies have been taken,
     /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, max: usize) -> Result<Replies<'_>, HostError> {
         if !self.receiver.has_reply()? {
             self.sender.own_once();
@@ -133,7 +133,7 @@ impl Lane {
     ///
     /// # Errors
     /// As [`Lane::poll`].
-    #[inline]
+    #[inline(always)]
     pub fn wait(&mut self, deadline: Duration) -> Result<bool, HostError> {
         if self.outstanding() == 0 {
             return self.receiver.has_reply();
@@ -182,7 +182,7 @@ impl Lane {
     ///
     /// # Errors
     /// As [`Lane::call`].
-    #[inline]
+    #[inline(always)]
     pub fn call_with<R>(
         &mut self,
         kind: u16,
@@ -195,15 +195,21 @@ impl Lane {
         if outstanding != 0 {
             return Err(HostError::Outstanding { outstanding });
         }
-        if let Err(HostError::Full) = self.sender.has_room(payload) {
-            let _ = self.claim_wait(payload, deadline)?;
-        }
-        let mut claim = self.sender.claim(payload)?;
+        let room = match self.sender.room(payload) {
+            Err(HostError::Full) => {
+                let _ = self.claim_wait(payload, deadline)?;
+                self.sender.room(payload)?
+            }
+            room => room?,
+        };
+        let mut claim = self.sender.claim_in(room);
         fill(&mut claim);
         let number = claim.commit(kind);
-        // Not only when the first look finds nothing: that look takes as long as a line's way here, and
-        // the stores behind it would wait for it.
-        self.sender.own_once();
+        // Before the first look for the reply, because that look takes as long as a line's way here,
+        // and stores behind it would wait for it. A moment's pause lets them go ahead. If it finds
+        // nothing, lines are owned once more: the engine's look at this request may have taken them.
+        self.sender.own_now();
+        std::hint::spin_loop();
         if !self.wait(deadline)? {
             self.receiver.want_from(number.wrapping_add(1));
             return Err(HostError::Deadline { number });

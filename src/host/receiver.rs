@@ -59,7 +59,7 @@ impl ReplyReceiver {
     /// # Errors
     /// [`HostError::Gone`] when the engine is gone for good and all its replies have been taken,
     /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, max: usize) -> Result<Replies<'_>, HostError> {
         self.has_reply()?;
         let parts = self.parts.as_mut().expect("present until dropped");
