@@ -4,6 +4,7 @@ pub mod engine;
 pub mod host;
 mod lane;
 pub mod layout;
+mod lull;
 pub mod region;
 pub mod ring;
 pub mod sys;

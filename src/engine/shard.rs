@@ -25,6 +25,7 @@ use super::handler::Handler;
 use super::host_link::ShardHost;
 use super::lane::{EngineLane, LaneFault, Visit, Visitor};
 use super::park::Parker;
+use crate::lull::Lull;
 use crate::sys::clock::monotonic_ns;
 use crate::wait::WaitStrategy;
 
@@ -83,6 +84,7 @@ struct Idleness {
     fuel: u64,
     answered: u64,
     busy_at: u64,
+    lull: Lull,
 }
 
 impl<H: Handler> Shard<H> {
@@ -115,7 +117,10 @@ impl<H: Handler> Shard<H> {
             } else {
                 if answered == 1 {
                     // A single host that waits for its reply: leave it the line it will write next.
-                    std::hint::spin_loop();
+                    idleness
+                        .lull
+                        .found_after(idleness.rounds.min(u32::MAX as u64) as u32);
+                    idleness.lull.wait();
                 }
                 idleness.rounds = 0;
                 idleness.answered += answered;

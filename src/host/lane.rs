@@ -142,6 +142,14 @@ impl Lane {
         self.receiver.wait_and(deadline, || sender.own_once())
     }
 
+    /// Waits for the one reply under way.
+    #[inline(always)]
+    fn wait_for_call(&mut self, deadline: Duration) -> Result<bool, HostError> {
+        let sender = &mut self.sender;
+        self.receiver
+            .wait_after_lull(deadline, || sender.own_once())
+    }
+
     /// Sends a request and waits for its reply: the payload is copied in, the reply's is copied to
     /// `reply` as far as it goes.
     ///
@@ -205,12 +213,11 @@ impl Lane {
         let mut claim = self.sender.claim_in(room);
         fill(&mut claim);
         let number = claim.commit(kind);
-        // Before the first look for the reply, because that look takes as long as a line's way here,
-        // and stores behind it would wait for it. A moment's pause lets them go ahead. If it finds
-        // nothing, lines are owned once more: the engine's look at this request may have taken them.
+        // Now, because a look for the reply takes as long as a line's way here, and stores behind it
+        // would wait for it. And once more when it finds nothing: the engine's look at this request
+        // may have taken the lines.
         self.sender.own_now();
-        std::hint::spin_loop();
-        if !self.wait(deadline)? {
+        if !self.wait_for_call(deadline)? {
             self.receiver.want_from(number.wrapping_add(1));
             return Err(HostError::Deadline { number });
         }
