@@ -14,7 +14,7 @@
 /// The longest lull, in pauses of the processor: a microsecond or two.
 const LONGEST: u32 = 32;
 /// Looks in a row that find their record at once before the lull is made shorter.
-const ROW: u32 = 16;
+const ROW: u32 = 6;
 /// Found in this many further looks, the first one was just too early.
 const JUST_TOO_EARLY: u32 = 4;
 
