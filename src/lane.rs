@@ -18,6 +18,24 @@ use crate::region::Mapping;
 use crate::ring::{Geometry, MemoryPosition, MemoryWords};
 use crate::wait::MemoryFlag;
 
+/// Memory that rings can lie in, mapped as long as it lives.
+pub(crate) trait Segment: Send + Sync + 'static {
+    /// The first byte, at the start of a page.
+    fn as_ptr(&self) -> *mut u8;
+    /// How many there are.
+    fn bytes(&self) -> u64;
+}
+
+impl Segment for Mapping {
+    fn as_ptr(&self) -> *mut u8 {
+        Mapping::as_ptr(self)
+    }
+
+    fn bytes(&self) -> u64 {
+        Mapping::bytes(self)
+    }
+}
+
 /// The two mappings of one host, and their shape.
 #[derive(Clone)]
 pub(crate) struct Regions {
@@ -77,13 +95,22 @@ impl Regions {
 }
 
 /// The address `offset` bytes into `mapping`, with `bytes` bytes behind it.
-fn address(mapping: &Arc<Mapping>, offset: u64, bytes: u64) -> *mut u8 {
+///
+/// # Panics
+/// Where they do not lie inside the mapping.
+pub(crate) fn address(mapping: &Arc<impl Segment>, offset: u64, bytes: u64) -> *mut u8 {
     assert!(offset + bytes <= mapping.bytes(), "outside of the region");
     // SAFETY: the assertion keeps the result inside the mapping, which is one allocation.
     unsafe { mapping.as_ptr().add(offset as usize) }
 }
 
-fn ring_words(mapping: &Arc<Mapping>, lanes: u32, lane: u32, capacity: u64) -> MemoryWords {
+/// The words of the ring of `lane`.
+pub(crate) fn ring_words(
+    mapping: &Arc<impl Segment>,
+    lanes: u32,
+    lane: u32,
+    capacity: u64,
+) -> MemoryWords {
     assert!(lane < lanes, "no such lane");
     let base = address(
         mapping,
@@ -95,7 +122,8 @@ fn ring_words(mapping: &Arc<Mapping>, lanes: u32, lane: u32, capacity: u64) -> M
     unsafe { MemoryWords::new(base, capacity, mapping.clone()) }.expect("aligned by the layout")
 }
 
-fn position(mapping: &Arc<Mapping>, offset: u64) -> MemoryPosition {
+/// The position word at `offset`.
+pub(crate) fn position(mapping: &Arc<impl Segment>, offset: u64) -> MemoryPosition {
     let word = address(mapping, offset, 8);
     // SAFETY: 8 mapped bytes while the mapping lives; only the side whose mapping is writable
     // publishes, by the roles of host and engine above.

@@ -133,36 +133,71 @@ pub const STATUS_TOO_LARGE: u16 = 0xff02;
 pub const STATUS_UNKNOWN_FLAG: u16 = 0xff03;
 
 /// Largest payload of a ring of `capacity` bytes: an eighth.
+///
+/// ```
+/// use ironhoard::layout::payload_limit;
+/// assert_eq!(payload_limit(1 << 20), 128 << 10);
+/// ```
 pub const fn payload_limit(capacity: u64) -> u32 {
     (capacity / 8) as u32
 }
 
 /// Bytes a record of `payload` bytes takes: header and payload, rounded up to whole lines.
+///
+/// ```
+/// use ironhoard::layout::record_bytes;
+/// assert_eq!((record_bytes(0), record_bytes(48), record_bytes(49)), (64, 64, 128));
+/// ```
 pub const fn record_bytes(payload: u32) -> u64 {
     (payload as u64 + HEADER_BYTES as u64 + (LINE as u64 - 1)) & !(LINE as u64 - 1)
 }
 
 /// Offset of the first ring in a region of `lanes` lanes.
+///
+/// ```
+/// use ironhoard::layout::rings_offset;
+/// assert_eq!((rings_offset(1), rings_offset(1024)), (8192, 135_168));
+/// ```
 pub const fn rings_offset(lanes: u32) -> u64 {
     (LANES_OFFSET as u64 + lanes as u64 * LANE_CONTROL_BYTES as u64 + 4095) & !4095
 }
 
 /// Offset of the ring of `lane` in its region.
+///
+/// ```
+/// use ironhoard::layout::ring_offset;
+/// assert_eq!(ring_offset(2, 1, 1 << 20), 8192 + (1 << 20) + 4160);
+/// ```
 pub const fn ring_offset(lanes: u32, lane: u32, capacity: u64) -> u64 {
     rings_offset(lanes) + lane as u64 * (capacity + RING_SKEW)
 }
 
 /// Bytes a region of `lanes` rings of `capacity` bytes needs, before rounding up to whole pages.
+///
+/// ```
+/// use ironhoard::layout::region_bytes;
+/// assert_eq!(region_bytes(1, 4096), 8192 + 4096 + 4160);
+/// ```
 pub const fn region_bytes(lanes: u32, capacity: u64) -> u64 {
     ring_offset(lanes, lanes, capacity)
 }
 
 /// Offset of a lane's control block.
+///
+/// ```
+/// use ironhoard::layout::lane_control_offset;
+/// assert_eq!(lane_control_offset(2), 4096 + 2 * 128);
+/// ```
 pub const fn lane_control_offset(lane: u32) -> u64 {
     LANES_OFFSET as u64 + lane as u64 * LANE_CONTROL_BYTES as u64
 }
 
 /// Offset, in the request region, of the host's reply position for `epoch`.
+///
+/// ```
+/// use ironhoard::layout::reply_position_offset;
+/// assert_eq!((reply_position_offset(0, 2), reply_position_offset(0, 3)), (4096, 4104));
+/// ```
 pub const fn reply_position_offset(lane: u32, epoch: u64) -> u64 {
     lane_control_offset(lane) + LANE_REPLY_POSITION as u64 + (epoch & 1) * 8
 }

@@ -22,9 +22,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::ring::Owner;
-use crate::sys::barrier::Barrier;
 
 /// How a shard spends the time in which no lane has a request.
+///
+/// ```
+/// use ironhoard::wait::WaitStrategy;
+/// assert_eq!("park".parse(), Ok(WaitStrategy::Park));
+/// assert_eq!("spin".parse(), Ok(WaitStrategy::default()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitStrategy {
     /// Spin for ever, with the processor's pause. Never parks; takes a whole core.
@@ -33,7 +38,7 @@ pub enum WaitStrategy {
     Spin(Duration),
     /// Spin for a moment, yield the core until the duration is over, then park.
     Yield(Duration),
-    /// Park at once: the cheapest while idle, the slowest to answer.
+    /// Park after a moment: the cheapest while idle, the slowest to answer.
     Park,
 }
 
@@ -67,6 +72,15 @@ pub trait FlagWord {
     fn load(&self) -> u64;
     /// Sleeper's raise or lower. Ordered by the barrier behind it.
     fn store(&self, value: u64);
+}
+
+/// The barriers of the protocol, one for each side (label `doze`). Either side stores one word and
+/// then loads the other's; the two barriers make sure that one of them sees the other's store.
+pub trait Doze {
+    /// Between the waker's publish and its look at `need_wakeup`.
+    fn waker(self);
+    /// Between the sleeper's raise of `need_wakeup` and its last look at the ring.
+    fn sleeper(self);
 }
 
 /// A `need_wakeup` word in a region.
@@ -110,6 +124,31 @@ impl FlagWord for MemoryFlag {
 }
 
 /// The side that may sleep: owns one `need_wakeup` word.
+///
+/// ```
+/// use ironhoard::sys::barrier::Barrier;
+/// use ironhoard::wait::{FlagWord, Sleeper, Waker};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// struct Flag<'a>(&'a AtomicU64);
+/// impl FlagWord for Flag<'_> {
+///     fn load(&self) -> u64 {
+///         self.0.load(Ordering::Relaxed)
+///     }
+///     fn store(&self, value: u64) {
+///         self.0.store(value, Ordering::Relaxed)
+///     }
+/// }
+///
+/// let word = AtomicU64::new(0);
+/// let mut sleeper = Sleeper::new(Flag(&word));
+/// let mut waker = Waker::new(Flag(&word));
+/// sleeper.raise();
+/// Barrier::Fence.sleeper(); // then look once more, then sleep
+/// assert!(waker.must_ring(Barrier::Fence)); // after a publish: once
+/// assert!(!waker.must_ring(Barrier::Fence)); // … for each nap
+/// sleeper.lower();
+/// ```
 pub struct Sleeper<F> {
     flag: F,
     value: u64,
@@ -151,7 +190,7 @@ impl<F: FlagWord> Waker<F> {
 
     /// After a publish: must the doorbell be rung? Once for each value of the counter.
     #[inline(always)]
-    pub fn must_ring(&mut self, barrier: Barrier) -> bool {
+    pub fn must_ring(&mut self, barrier: impl Doze) -> bool {
         barrier.waker();
         let value = self.flag.load();
         if value & 1 == 0 || value == self.rung {
@@ -165,6 +204,7 @@ impl<F: FlagWord> Waker<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::barrier::Barrier;
     use std::cell::Cell;
     use std::rc::Rc;
 

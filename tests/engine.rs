@@ -150,6 +150,11 @@ fn payloads_of_every_size_come_back() {
             assert_eq!(&answer[..len], payload, "{len} bytes");
         }
     }
+    let pages = engine.counters.pages().counts();
+    assert_eq!(
+        (pages.small, pages.fallbacks, pages.bytes > 0),
+        (2, 0, true)
+    );
     let counts = engine.stop();
     assert_eq!(counts.requests, 2 * (limit as u64 + 1));
 }

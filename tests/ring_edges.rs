@@ -421,3 +421,19 @@ fn a_poll_releases_each_eighth_and_when_empty() {
         );
     }
 }
+
+/// A dead consumer's position is at most an eighth of the ring and a record behind what it has done:
+/// whoever looks for the place where it stopped relies on that.
+#[test]
+fn a_long_batch_releases_each_eighth_of_the_ring() {
+    let (mut producer, mut consumer) = ironhoard::ring::in_memory(4096).unwrap();
+    for _ in 0..60 {
+        producer.claim(48).unwrap().commit(1);
+    }
+    let mut polled = consumer.poll(usize::MAX);
+    for taken in 1..=60u64 {
+        assert!(polled.next().unwrap().is_some());
+        let behind = (taken - 1) * 64 - (60 * 64 - producer.backlog().unwrap());
+        assert!(behind < 512, "{behind} bytes after {taken} records");
+    }
+}

@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::demo::args::{DemoArguments, EngineArguments as HuntArguments, HostArguments};
 use ironhoard::wait::WaitStrategy;
 
 use crate::bench::engine::LARGEST_ECHO;
 use crate::exit;
+use crate::map::args::MapCommand;
+use crate::serve::args::ServeArguments;
+use crate::{demo, serve};
 
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
@@ -32,6 +36,19 @@ pub struct Arguments {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Players walk a real city: every answer is checked, every latency counted.
+    #[command(after_help = demo::args::EXAMPLES)]
+    Demo(DemoArguments),
+    /// Run the treasure-hunt engine.
+    #[command(after_help = serve::args::EXAMPLES)]
+    Serve(ServeArguments),
+    /// Make maps, and look into them.
+    #[command(after_help = exit::HELP)]
+    Map {
+        /// What to do.
+        #[command(subcommand)]
+        map: MapCommand,
+    },
     /// Measure, each figure beside the floor of the same moment.
     #[command(after_help = exit::HELP)]
     Bench {
@@ -46,6 +63,9 @@ pub enum Command {
         #[command(subcommand)]
         role: EngineRole,
     },
+    /// A host process of a demo; started by the program itself.
+    #[command(name = "__host", hide = true)]
+    Host(HostArguments),
 }
 
 /// What can be measured.
@@ -256,6 +276,8 @@ fn payload(text: &str) -> Result<usize, String> {
 /// The engine processes of the benchmarks.
 #[derive(Debug, Subcommand)]
 pub enum EngineRole {
+    /// Judges the moves of a demo.
+    Hunt(Box<HuntArguments>),
     /// Serves a host that measures.
     Bench(EngineArguments),
     /// Responds to floor measurements.
@@ -336,6 +358,6 @@ mod tests {
         assert!(!Arguments::command()
             .render_help()
             .to_string()
-            .contains("__engine"));
+            .contains("  __"));
     }
 }

@@ -9,19 +9,25 @@
 //! | 4    | the other process ended, was not ready, or refused                                |
 //! | 5    | the machine was too busy for a headline; the figures are printed without it       |
 //! | 6    | the report could not be written                                                   |
+//! | 130  | interrupted by a signal; nothing is left behind                                   |
 
 use std::process::ExitCode;
+
+use ironhoard_hunt::map::MapError;
 
 use ironhoard::host::HostError;
 
 use crate::bench::attached::BenchError;
-use crate::bench::engine::ServeError;
+use crate::bench::engine::ServeError as BenchEngineError;
 use crate::bench::fanin::FaninError;
 use crate::bench::floor::FloorError;
 use crate::bench::pair::PairError;
 use crate::bench::stream::StreamError;
 use crate::cores::CoreError;
+use crate::demo::DemoError;
+use crate::map;
 use crate::report::ReportError;
+use crate::serve::ServeError;
 
 /// The exit codes for `--help`.
 pub const HELP: &str = "\
@@ -32,7 +38,8 @@ Exit codes:
   3  environment: too few cores, not enough memory, no huge pages where required
   4  the other process ended, was not ready, or refused
   5  the machine was too busy for a headline (the figures are printed without it)
-  6  the report could not be written";
+  6  the report could not be written
+  130  interrupted by a signal";
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +58,8 @@ pub enum Ending {
     TooBusy = 5,
     /// The result could not be shown.
     Report = 6,
+    /// A signal ended it.
+    Interrupted = 130,
 }
 
 impl From<Ending> for ExitCode {
@@ -73,13 +82,22 @@ pub enum Failure {
     Fanin(#[from] FaninError),
     /// The engine process could not serve.
     #[error(transparent)]
-    Serve(#[from] ServeError),
+    BenchEngine(#[from] BenchEngineError),
     /// The cores asked for cannot be used.
     #[error(transparent)]
     Core(#[from] CoreError),
     /// The report could not be written.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// A map cannot be used.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// An engine did not start, or was lost.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A demo has no result.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
 }
 
 impl Failure {
@@ -89,9 +107,12 @@ impl Failure {
             Failure::Pair(error) => pair_ending(error),
             Failure::Bench(error) => bench_ending(error),
             Failure::Fanin(error) => fanin_ending(error),
-            Failure::Serve(_) => Ending::Environment,
+            Failure::BenchEngine(_) => Ending::Environment,
             Failure::Core(error) => core_ending(error),
             Failure::Report(_) => Ending::Report,
+            Failure::Map(error) => map::command::ending(error),
+            Failure::Serve(error) => error.ending(),
+            Failure::Demo(error) => error.ending(),
         }
     }
 }

@@ -4,13 +4,19 @@ mod args;
 mod bench;
 mod child;
 mod cores;
+mod demo;
 mod exit;
+mod map;
+mod notes;
 mod report;
+mod serve;
 
+use std::io::IsTerminal;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
 use args::{Arguments, Bench, Command, EngineRole};
 use exit::{Ending, Failure};
@@ -18,9 +24,16 @@ use report::Report;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // An engine's operator reads its log; everybody else is told what went wrong and no more.
+    let level = match arguments.command {
+        Command::Serve(_) => LevelFilter::INFO,
+        _ => LevelFilter::ERROR,
+    };
+    let filter = EnvFilter::builder().with_default_directive(level.into());
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(filter.from_env_lossy())
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let report = Report::new(arguments.json);
     match run(arguments.command, &report) {
@@ -37,6 +50,13 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
         Command::Bench {
             bench: Bench::Floor(arguments),
         } => bench::floor_command::run(&arguments, report),
+        Command::Demo(arguments) => demo::run(&arguments, report),
+        Command::Serve(arguments) => serve::run(&arguments, report),
+        Command::Map { map } => map::command::run(&map, report),
+        Command::Host(arguments) => demo::run_host(&arguments),
+        Command::Engine {
+            role: EngineRole::Hunt(arguments),
+        } => demo::run_engine(&arguments),
         Command::Bench {
             bench: Bench::Rtt(arguments),
         } => bench::rtt_command::run(&arguments, report),

@@ -83,6 +83,11 @@ pub enum MessageError {
 }
 
 /// The common header of a message, taken from its first 16 bytes.
+///
+/// ```
+/// use ironhoard::attach::{Head, MessageError};
+/// assert!(matches!(Head::of(b"GET / HTTP/1.1\r\n\r\n"), Err(MessageError::Magic { .. })));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// What the message is, one of the `KIND_` constants.

@@ -12,6 +12,13 @@ use super::refusal::Refusal;
 use crate::region::RegionError;
 
 /// Why a host could not attach or resume.
+///
+/// ```
+/// use ironhoard::attach::{attach, AttachError, Wishes};
+/// use std::{path::Path, time::Duration};
+/// let nobody = attach(Path::new("/nobody.sock"), &Wishes::default(), Duration::from_secs(1));
+/// assert!(matches!(nobody, Err(AttachError::NoEngine { .. })));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {

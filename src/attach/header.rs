@@ -10,6 +10,19 @@ use crate::layout::*;
 use crate::region::Mapping;
 
 /// What stands in a region's header behind the magic word.
+///
+/// ```
+/// use ironhoard::attach::RegionHeader;
+/// use ironhoard::layout::ROLE_REPLY;
+/// use ironhoard::region::{Mapping, PageMode, Region};
+/// let region = Region::create("example", 4096, PageMode::Small)?;
+/// let mapping = Mapping::read_write(region.fd(), region.bytes())?;
+/// assert_eq!(RegionHeader::read(&mapping), None); // no magic yet
+/// let header = RegionHeader::new(ROLE_REPLY, 7, 1);
+/// header.write(&mapping);
+/// assert_eq!(RegionHeader::read(&mapping), Some(header));
+/// # Ok::<(), ironhoard::region::RegionError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RegionHeader {
     /// Version of the byte layout.

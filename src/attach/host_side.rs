@@ -116,6 +116,22 @@ pub fn attach(path: &Path, wishes: &Wishes, deadline: Duration) -> Result<HostSi
 ///
 /// # Errors
 /// [`AttachError`]; the request region is as it was and can be resumed again, at the same epoch.
+///
+/// ```no_run
+/// use ironhoard::attach::{attach, resume, LaneResume, RegionHeader, Wishes};
+/// use ironhoard::layout::ROLE_REQUEST;
+/// use std::{os::fd::AsFd, path::Path, time::Duration};
+/// let (path, second) = (Path::new("/run/hunt.sock"), Duration::from_secs(1));
+/// let host = attach(path, &Wishes::default(), second)?;
+/// // … the engine dies; nothing had been sent …
+/// let header = RegionHeader::new(ROLE_REQUEST, host.terms.host_id, host.terms.epoch + 1);
+/// header.write(&host.request);
+/// let lanes = [LaneResume { last_reply: 0, position: 0, deaths: 0 }];
+/// let fd = host.request_fd.as_fd();
+/// let next = resume(path, &Wishes::default(), &host.terms, fd, &lanes, second)?;
+/// assert_eq!(next.terms.epoch, host.terms.epoch + 1);
+/// # Ok::<(), ironhoard::attach::AttachError>(())
+/// ```
 pub fn resume(
     path: &Path,
     wishes: &Wishes,

@@ -8,12 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::refusal::{Refusal, RefusalCode};
 use super::Policy;
-use crate::region::RegionIdentity;
+use crate::region::{PageCounters, Region, RegionIdentity};
 
 /// The books of an engine: one for all its conversations. May be shared between threads.
+///
+/// ```
+/// let ledger = ironhoard::attach::Ledger::new();
+/// assert_eq!(ledger.counts(), ironhoard::attach::LedgerCounts::default());
+/// assert_eq!(ledger.pages().counts().huge, 0);
+/// ```
 #[derive(Debug, Default)]
 pub struct Ledger {
     books: Mutex<Books>,
+    /// The pages that regions really got.
+    pages: Arc<PageCounters>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +52,11 @@ impl Ledger {
     /// Empty books.
     pub fn new() -> Arc<Ledger> {
         Arc::default()
+    }
+
+    /// Counts of the pages that regions really got; they outlive the ledger.
+    pub fn pages(&self) -> &Arc<PageCounters> {
+        &self.pages
     }
 
     /// What is in the books now.
@@ -113,6 +126,11 @@ impl Reservation {
         account.bytes = others + bytes;
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// Counts the pages that a new region of this host got.
+    pub(super) fn count_pages(&self, region: &Region) {
+        self.ledger.pages.record(region);
     }
 
     /// Gives back what was reserved beyond `bytes`.

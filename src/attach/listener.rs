@@ -38,6 +38,19 @@ const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A path at which this process, and no other, is the engine.
+///
+/// ```
+/// use ironhoard::attach::{ListenError, Listener};
+/// # let directory = std::env::temp_dir().join(format!("ih-listener-{}", std::process::id()));
+/// # std::fs::create_dir_all(&directory)?;
+/// let path = directory.join("hunt.sock");
+/// let listener = Listener::bind(&path, 0o600)?;
+/// assert!(listener.accept()?.is_none()); // nobody waits
+/// assert!(matches!(Listener::bind(&path, 0o600), Err(ListenError::Live { .. })));
+/// # drop(listener);
+/// # std::fs::remove_dir_all(&directory)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Listener {
     socket: OwnedFd,

@@ -62,6 +62,12 @@ use crate::layout::DEFAULT_CAPACITY;
 use crate::region::{PageMode, PageSize};
 
 /// What a host asks for.
+///
+/// ```
+/// use ironhoard::attach::Wishes;
+/// let wishes = Wishes { lanes: 4, name: "frontend 2".into(), ..Wishes::default() };
+/// assert_eq!(wishes.request_capacity, 1 << 20);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wishes {
     /// Lanes, 1 to 1024.

@@ -13,6 +13,18 @@ use super::socket::{self, SocketError};
 use super::welcome::{decode_step, encode_step};
 
 /// A word said after READY.
+///
+/// ```
+/// use ironhoard::attach::{recv_notice, send_notice, Notice};
+/// use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
+/// use std::os::fd::AsFd;
+/// let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+/// let (engine, host) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+/// assert_eq!(recv_notice(host.as_fd())?, None);
+/// send_notice(engine.as_fd(), &Notice::Draining)?;
+/// assert_eq!(recv_notice(host.as_fd())?, Some(Notice::Draining));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// The engine answers what is committed and then leaves: commit nothing new.
@@ -72,6 +84,20 @@ pub fn recv_notice(socket: BorrowedFd<'_>) -> Result<Option<Notice>, NoticeError
 
 /// Refuses a conversation that was just accepted, without listening to it: for an engine that is
 /// draining or out of threads. The host finds the refusal in place of WELCOME.
+///
+/// ```
+/// use ironhoard::attach::{recv_notice, refuse, Notice, Refusal, RefusalCode};
+/// use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
+/// use std::os::fd::AsFd;
+/// let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+/// let (engine, host) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+/// refuse(engine.as_fd(), &Refusal::new(RefusalCode::Hosts, "come back later"));
+/// match recv_notice(host.as_fd())? {
+///     Some(Notice::Refused { reason }) => assert_eq!(reason.text, "come back later"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn refuse(socket: BorrowedFd<'_>, refusal: &Refusal) {
     // Whether it arrives is the peer's affair: it may be gone or refuse to read.
     let deadline = socket::deadline_in(Duration::ZERO);

@@ -69,6 +69,7 @@ pub(super) fn prepare(
         pages,
     )
     .map_err(not_allocated)?;
+    reservation.count_pages(&region);
     reservation.settle(request_bytes + region.bytes());
     let terms = Terms {
         host_id: hello
@@ -119,6 +120,7 @@ fn new_request_region(
 ) -> Result<Region, Refusal> {
     let region = Region::create("ironhoard-request", bytes, pages).map_err(not_allocated)?;
     region.seal_size().map_err(not_allocated)?;
+    reservation.count_pages(&region);
     reservation.serve(RegionIdentity::of(region.fd()).map_err(not_allocated)?);
     Ok(region)
 }

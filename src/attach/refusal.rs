@@ -103,6 +103,13 @@ impl RefusalCode {
 }
 
 /// A refused conversation.
+///
+/// ```
+/// use ironhoard::attach::{Refusal, RefusalCode};
+/// let refusal = Refusal::new(RefusalCode::Lanes, "2000 lanes are wanted: ask for fewer");
+/// assert_eq!((refusal.code as u32, refusal.limit), (10, 0));
+/// assert_eq!(RefusalCode::from_code(10), RefusalCode::Lanes);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Refusal {

@@ -24,6 +24,7 @@ use rustix::net::{
 
 use super::bytes::MessageError;
 use super::message::MOST_BYTES;
+pub(super) use crate::sys::clock::deadline_in;
 
 /// The most descriptors that the kernel passes with one message.
 pub(super) const MOST_DESCRIPTORS: usize = 253;
@@ -178,12 +179,6 @@ fn timespec(duration: Duration) -> Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: duration.subsec_nanos().into(),
     }
-}
-
-/// The moment `duration` from now; a century where that is beyond the clock.
-pub(super) fn deadline_in(duration: Duration) -> Instant {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    Instant::now() + duration.min(CENTURY)
 }
 
 #[cfg(test)]

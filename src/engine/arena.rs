@@ -43,12 +43,12 @@ impl Arena {
     }
 
     /// Is more than half of it taken? Then the batch should end.
-    pub(super) fn is_half_full(&self) -> bool {
+    pub(crate) fn is_half_full(&self) -> bool {
         self.used.get() > self.buffer.len() / 2
     }
 
     /// Takes everything back.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.used.set(0);
     }
 }

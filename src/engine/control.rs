@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::net::{shutdown, Shutdown};
 use rustix::process::{set_dumpable_behavior, DumpableBehavior, Pid};
 
 use super::arena::Arena;
@@ -26,8 +28,8 @@ use super::options::{EngineError, EngineOptions};
 use super::park::{Bell, Parker};
 use super::shard::{FromShard, Shard, ToShard};
 use crate::attach::{
-    converse, recv_notice, send_notice, EngineSide, Ledger, Listener, Notice, Policy, Refusal,
-    RefusalCode,
+    converse, recv_notice, refuse, send_notice, EngineSide, Ledger, Listener, Notice, Policy,
+    Refusal, RefusalCode,
 };
 use crate::lane::Regions;
 use crate::sys::affinity::{allowed_cores, check_core, pin_current, repin};
@@ -53,9 +55,32 @@ impl StopHandle {
 }
 
 /// An engine that holds its path and does not serve yet.
+///
+/// ```no_run
+/// use ironhoard::engine::{Engine, EngineOptions, Handler, Reply, Request, Status};
+///
+/// /// Counts its requests.
+/// struct Count(u64);
+///
+/// impl Handler for Count {
+///     fn handle(&mut self, _: &Request<'_>, reply: &mut Reply<'_>) -> Status {
+///         self.0 += 1;
+///         reply.write(&self.0.to_le_bytes()).map_or_else(Status::from, |()| Status::OK)
+///     }
+/// }
+///
+/// let engine = Engine::bind(EngineOptions::new("/run/count.sock").cores([2, 3]))?;
+/// let stop = engine.stop_handle(); // for another thread, or a signal handler
+/// let counters = engine.counters(); // to be read while it runs
+/// let counts = engine.run(|_shard| Count(0))?; // until `stop.stop()`
+/// println!("{} requests, {} hosts", counts.requests, counts.attached);
+/// # drop((stop, counters));
+/// # Ok::<(), ironhoard::engine::EngineError>(())
+/// ```
 pub struct Engine {
     options: EngineOptions,
     listener: Listener,
+    ledger: Arc<Ledger>,
     allowed: Vec<usize>,
     counters: Arc<Counters>,
     stop: Bell,
@@ -74,11 +99,17 @@ impl Engine {
         for &core in &options.cores {
             check_core(core, &allowed)?;
         }
+        let ledger = Ledger::new();
+        let counters = Counters {
+            pages: ledger.pages().clone(),
+            ..Counters::default()
+        };
         Ok(Self {
+            ledger,
             listener: Listener::bind(&options.path, options.mode)?,
             options,
             allowed,
-            counters: Arc::default(),
+            counters: Arc::new(counters),
             stop: Bell::new().map_err(EngineError::kernel("an event counter"))?,
             control: Bell::new().map_err(EngineError::kernel("an event counter"))?,
         })
@@ -111,7 +142,7 @@ impl Engine {
             let shards = self.boot(scope, &make, &outbox)?;
             let (conversations, attached) = channel();
             let mut control = Control {
-                ledger: Arc::new(Ledger::default()),
+                ledger: self.ledger.clone(),
                 policy: self.policy(&shards),
                 serving: Serving {
                     largest_reply: shards[0].largest_reply,
@@ -121,6 +152,8 @@ impl Engine {
                 hosts: HashMap::new(),
                 next_key: 0,
                 talking: 0,
+                talks: HashMap::new(),
+                next_talk: 0,
                 alive: shards.len(),
                 lost: None,
                 halting: false,
@@ -138,7 +171,7 @@ impl Engine {
     fn policy(&self, shards: &[ShardHandle]) -> Arc<Policy> {
         Arc::new(Policy {
             shards: shards.len() as u32,
-            membarrier: self.options.policy.membarrier && barrier::register(),
+            membarrier: self.options.membarrier && barrier::register(),
             resume: shards[0].resumable.clone(),
             ..self.options.policy.clone()
         })
@@ -188,8 +221,14 @@ impl Engine {
                 let _ = ready.send(Err(error));
                 return;
             }
-            let handler = make(index);
-            let facts = (handler.largest_reply(), handler.resumable());
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                let handler = make(index);
+                let facts = (handler.largest_reply(), handler.resumable());
+                (handler, facts)
+            }));
+            let Ok((handler, facts)) = made else {
+                return; // a scoped thread must not end in a panic: `run` would
+            };
             let _ = ready.send(Ok((rustix::thread::gettid(), facts)));
             drop(ready);
             self.serve_shard(handler, inbox, mail, outbox, parker, index);
@@ -236,7 +275,7 @@ impl Engine {
             now: monotonic_ns(),
             halt_at: None,
         };
-        let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard.run()));
+        let end = catch_unwind(AssertUnwindSafe(|| shard.run()));
         let lost = end.is_err().then_some(index);
         let _ = outbox.send(FromShard::Ended { lost });
         self.control.ring();
@@ -285,13 +324,19 @@ struct Control<'e> {
     hosts: HashMap<u64, Connected>,
     next_key: u64,
     talking: usize,
+    /// A second descriptor of each conversation's socket, by which a halt ends it.
+    talks: HashMap<u64, OwnedFd>,
+    next_talk: u64,
     alive: usize,
     lost: Option<usize>,
     halting: bool,
     news: Receiver<FromShard>,
-    conversations: Sender<Result<Box<EngineSide>, Refusal>>,
-    attached: Receiver<Result<Box<EngineSide>, Refusal>>,
+    conversations: Sender<(u64, Talked)>,
+    attached: Receiver<(u64, Talked)>,
 }
+
+/// How a conversation ended.
+type Talked = Result<Box<EngineSide>, Refusal>;
 
 /// What a descriptor in the poll set stands for.
 #[derive(Clone, Copy)]
@@ -334,11 +379,13 @@ impl<'e> Control<'e> {
 
     /// Sleeps until something happens, a second at most; says what did.
     fn wait(&self) -> Vec<Source> {
-        let mut sources = vec![Source::Stop, Source::News];
-        let mut fds = vec![
-            PollFd::new(self.engine.stop.fd(), PollFlags::IN),
-            PollFd::new(self.engine.control.fd(), PollFlags::IN),
-        ];
+        let mut sources = vec![Source::News];
+        let mut fds = vec![PollFd::new(self.engine.control.fd(), PollFlags::IN)];
+        if !self.halting {
+            // Rung for good: once heard it is not listened to.
+            sources.push(Source::Stop);
+            fds.push(PollFd::new(self.engine.stop.fd(), PollFlags::IN));
+        }
         if !self.halting && self.talking < MAX_CONVERSATIONS {
             sources.push(Source::Listener);
             fds.push(PollFd::from_borrowed_fd(
@@ -381,6 +428,11 @@ impl<'e> Control<'e> {
                     return;
                 }
             };
+            let talk_key = self.next_talk;
+            self.next_talk += 1;
+            if let Ok(second) = socket.try_clone() {
+                self.talks.insert(talk_key, second);
+            }
             let policy = self.policy.clone();
             let ledger = self.ledger.clone();
             let next_lane = self.next_lane.clone();
@@ -388,21 +440,29 @@ impl<'e> Control<'e> {
             let control = self.engine.control.clone();
             let talk = move || {
                 let assign = |lanes: u32| spread(&next_lane, lanes, policy.shards);
-                let result = converse(socket, &policy, &ledger, &assign);
-                let _ = results.send(result.map(Box::new));
+                let talk = || converse(socket, &policy, &ledger, &assign).map(Box::new);
+                let result = catch_unwind(AssertUnwindSafe(talk)).unwrap_or_else(|_| {
+                    let text = "the engine's thread of the conversation panicked";
+                    Err(Refusal::new(RefusalCode::Internal, text))
+                });
+                let _ = results.send((talk_key, result));
                 control.ring();
             };
             let thread = std::thread::Builder::new().name("attach".into());
             match thread.spawn_scoped(scope, talk) {
                 Ok(_) => self.talking += 1,
-                Err(error) => tracing::error!(%error, "no thread for a conversation"),
+                Err(error) => {
+                    self.talks.remove(&talk_key);
+                    tracing::error!(%error, "no thread for a conversation");
+                }
             }
         }
     }
 
     fn take_attached(&mut self) {
-        while let Ok(result) = self.attached.try_recv() {
+        while let Ok((talk, result)) = self.attached.try_recv() {
             self.talking -= 1;
+            self.talks.remove(&talk);
             match result {
                 Ok(side) => self.welcome(*side),
                 Err(refusal) => {
@@ -562,7 +622,17 @@ impl<'e> Control<'e> {
         for host in self.hosts.values() {
             let _ = send_notice(host.socket.as_fd(), &Notice::Draining);
         }
-        let deadline = monotonic_ns() + self.engine.options.drain_for.as_nanos() as u64;
+        // Nor does a silent conversation keep the path from a successor.
+        for (_, socket) in self.talks.drain() {
+            let leaving = "this engine is leaving: resume, or attach, at its successor";
+            refuse(
+                socket.as_fd(),
+                &Refusal::new(RefusalCode::Draining, leaving),
+            );
+            let _ = shutdown(&socket, Shutdown::Both);
+        }
+        let drain_for = u64::try_from(self.engine.options.drain_for.as_nanos());
+        let deadline = monotonic_ns().saturating_add(drain_for.unwrap_or(u64::MAX));
         for shard in &self.shards {
             shard.post(ToShard::Halt { deadline });
         }

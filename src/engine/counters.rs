@@ -1,6 +1,7 @@
 //! What an engine counts. Written by its threads now and then, read by anybody at any time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use crate::region::PageCounters;
 
@@ -10,7 +11,7 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct Counters {
             $($(#[$doc])* pub(super) $name: AtomicU64,)*
-            pub(super) pages: PageCounters,
+            pub(super) pages: Arc<PageCounters>,
         }
 
         /// A reading of an engine's counters.

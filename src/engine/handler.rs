@@ -86,11 +86,11 @@ pub trait Handler {
 
 /// A request, in place.
 pub struct Request<'a> {
-    pub(super) kind: u16,
-    pub(super) number: u64,
-    pub(super) now: u64,
-    pub(super) payload: Payload<'a, MemoryWords>,
-    pub(super) arena: &'a Arena,
+    pub(crate) kind: u16,
+    pub(crate) number: u64,
+    pub(crate) now: u64,
+    pub(crate) payload: Payload<'a, MemoryWords>,
+    pub(crate) arena: &'a Arena,
 }
 
 impl<'a> Request<'a> {
@@ -140,7 +140,7 @@ pub struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
-    pub(super) fn new(producer: &'a mut MemoryProducer, largest: usize) -> Self {
+    pub(crate) fn new(producer: &'a mut MemoryProducer, largest: usize) -> Self {
         Self {
             producer,
             room: None,
@@ -183,7 +183,7 @@ impl<'a> Reply<'a> {
 
     /// Commits what was written, or an empty reply, with `status` as its kind.
     #[inline(always)]
-    pub(super) fn commit(self, status: Status) -> Result<(), ClaimError> {
+    pub(crate) fn commit(self, status: Status) -> Result<(), ClaimError> {
         let room = match self.room {
             Some(room) => room,
             None => self.producer.reserve_room(0)?,

@@ -28,6 +28,7 @@ pub struct EngineOptions {
     pub(super) arena_bytes: usize,
     pub(super) drain_for: Duration,
     pub(super) poison_after: u32,
+    pub(super) membarrier: bool,
     pub(super) policy: Policy,
 }
 
@@ -44,6 +45,7 @@ impl EngineOptions {
             arena_bytes: 1 << 20,
             drain_for: Duration::from_secs(1),
             poison_after: 2,
+            membarrier: true,
             policy: Policy::default(),
         }
     }
@@ -98,8 +100,16 @@ impl EngineOptions {
         self
     }
 
-    /// Limits, service name, page mode: what hosts are held to. The number of shards and whether
-    /// hosts may resume are filled in by the engine.
+    /// Whether to use `membarrier(2)` where it can be had, so that nothing is paid for wake-ups while
+    /// both sides are awake. With `false` both ends fence after each publish: for measuring, and for
+    /// engines that must not interrupt other processes.
+    pub fn membarrier(mut self, wanted: bool) -> Self {
+        self.membarrier = wanted;
+        self
+    }
+
+    /// Limits, service name, page mode: what hosts are held to. The number of shards, `membarrier` and
+    /// whether hosts may resume are filled in by the engine.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
@@ -122,6 +132,12 @@ impl EngineOptions {
 }
 
 /// Why an engine did not start, or ended.
+///
+/// ```
+/// use ironhoard::engine::{Engine, EngineError, EngineOptions};
+/// let none = Engine::bind(EngineOptions::new("/run/hunt.sock").unpinned(0));
+/// assert!(matches!(none, Err(EngineError::Shards { shards: 0 })));
+/// ```
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// More shards than the layout has room for, or none.
@@ -146,7 +162,7 @@ pub enum EngineError {
     },
     /// A shard's thread ended before the engine did.
     #[error(
-        "shard {shard} ended by a panic outside of its handler: this is a defect, please report it"
+        "shard {shard} ended by a panic outside of any request: see the panic's message; if it was not the making of the handler that panicked, this is a defect, please report it"
     )]
     ShardLost {
         /// Which one.

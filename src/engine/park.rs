@@ -13,6 +13,7 @@ use rustix::net::{recv, RecvFlags};
 
 use super::host_link::ShardHost;
 use crate::sys::barrier::Barrier;
+use crate::wait::Doze;
 
 /// Events taken at one wake-up; more wait for the next round.
 const EVENTS: usize = 64;
@@ -86,8 +87,9 @@ impl Parker {
         Barrier::agreed(relied_on).sleeper();
     }
 
-    /// Sleeps until something rings.
+    /// Sleeps until something rings. What a panic kept from being silenced rings again by itself.
     pub(super) fn sleep(&mut self) {
+        self.rang.clear();
         let mut space = [MaybeUninit::<epoll::Event>::uninit(); EVENTS];
         match epoll::wait(&self.epoll, &mut space, None) {
             Ok((events, _)) => self

@@ -25,6 +25,7 @@ use super::handler::Handler;
 use super::host_link::ShardHost;
 use super::lane::{EngineLane, LaneFault, Visit, Visitor};
 use super::park::Parker;
+use crate::layout::LINE;
 use crate::lull::Lull;
 use crate::sys::clock::monotonic_ns;
 use crate::wait::WaitStrategy;
@@ -250,7 +251,8 @@ impl<H: Handler> Shard<H> {
         }
     }
 
-    /// Answers what a vanished host had committed, then gives its lanes back.
+    /// Answers what a vanished host had committed, then gives its lanes back. It may still have its
+    /// maps and go on committing, so each lane is given one ringful and no more.
     fn leave(&mut self, key: u64) {
         let Some(index) = self.hosts.iter().position(|host| host.key == key) else {
             return;
@@ -262,10 +264,12 @@ impl<H: Handler> Shard<H> {
             arena: &mut self.arena,
             counters: &self.counters,
             now: self.now,
-            budget: usize::MAX,
+            budget: 0,
         };
         for lane in host.lanes.iter_mut().filter(|lane| !lane.closed) {
-            // What it committed may be nonsense or make the handler panic: it is gone either way.
+            visitor.budget = lane.requests.capacity() as usize / LINE;
+            lane.alone = 0; // all that is there, in one visit
+                            // What it committed may be nonsense or make the handler panic: it is gone either way.
             let _ = catch_unwind(AssertUnwindSafe(|| lane.visit(&mut visitor)));
         }
         Counters::add(&self.counters.requests, host.take_answered());

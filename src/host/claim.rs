@@ -5,6 +5,18 @@ use super::error::HostError;
 use crate::ring::{Batch, BatchClaim, MemoryPosition, MemoryProducer, MemoryWords, Room};
 
 /// Room for one request. Dropping it aborts it: nothing is sent, no number is used.
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # let host = Host::attach("/run/hunt.sock")?;
+/// let mut lane = host.lane()?;
+/// let mut claim = lane.claim(16)?;
+/// claim.put_u64(0, 42); // in place, no copy
+/// claim.put_u64(1, 43);
+/// let number = claim.commit(1); // from here on the engine sees it
+/// # let _ = number;
+/// # Ok::<(), ironhoard::host::HostError>(())
+/// ```
 #[must_use = "a claim that is not committed is aborted"]
 pub struct RequestClaim<'a> {
     producer: &'a mut MemoryProducer,
@@ -78,6 +90,20 @@ impl<'a> RequestClaim<'a> {
 }
 
 /// A batch of requests that become visible in one step.
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # let host = Host::attach("/run/hunt.sock")?;
+/// let mut lane = host.lane()?;
+/// let mut batch = lane.batch()?;
+/// for value in 0..16 {
+///     let mut claim = batch.claim(8)?;
+///     claim.put_u64(0, value);
+///     claim.commit(1);
+/// }
+/// batch.publish(); // all sixteen, in one step
+/// # Ok::<(), ironhoard::host::HostError>(())
+/// ```
 #[must_use = "a batch that is not published is aborted"]
 pub struct RequestBatch<'a> {
     batch: Option<Batch<'a, MemoryWords, MemoryPosition>>,
@@ -93,7 +119,7 @@ impl<'a> RequestBatch<'a> {
     }
 
     /// Claims room for the batch's next request. Where the ring is full, what the batch holds so far
-    /// becomes visible.
+    /// becomes visible, and the engine is told: the caller may well wait for room here.
     ///
     /// # Errors
     /// [`HostError::Full`], [`HostError::TooLarge`], [`HostError::Corrupt`].
@@ -103,7 +129,13 @@ impl<'a> RequestBatch<'a> {
         payload: usize,
     ) -> Result<BatchClaim<'_, 'a, MemoryWords, MemoryPosition>, HostError> {
         let batch = self.batch.as_mut().expect("present until published");
-        Ok(batch.claim(payload)?)
+        match batch.claim(payload) {
+            Ok(claim) => Ok(claim),
+            Err(error) => {
+                self.bell.after_publish();
+                Err(error.into())
+            }
+        }
     }
 
     /// Makes the batch visible and rings if the engine sleeps; returns the number of the next request.

@@ -7,6 +7,18 @@ use crate::attach::AttachError;
 use crate::ring::{ClaimError, Corrupt};
 
 /// Why a host's call did not succeed.
+///
+/// ```no_run
+/// # use ironhoard::host::{Host, HostError};
+/// # let host = Host::attach("/run/hunt.sock")?;
+/// let mut lane = host.lane()?;
+/// match lane.claim(48) {
+///     Ok(claim) => drop(claim.commit(1)),
+///     Err(HostError::Full) => println!("later"), // an ordinary answer
+///     Err(error) => return Err(error),
+/// }
+/// # Ok::<(), HostError>(())
+/// ```
 #[derive(Debug, Error)]
 pub enum HostError {
     /// No engine at the path, or it did not want this host.

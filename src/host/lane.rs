@@ -14,6 +14,7 @@ use super::receiver::{ReceiverParts, ReplyReceiver};
 use super::sender::{RequestSender, SenderParts};
 use super::shared::HostShared;
 use crate::ring::{MemoryWords, Payload};
+use crate::sys::clock::deadline_in;
 
 /// A lane taken from a [`Host`](super::Host). Send, not Sync: one thread at a time.
 ///
@@ -63,7 +64,8 @@ impl Lane {
         self.sender.next_number().wrapping_sub(next_reply)
     }
 
-    /// Claims room for a request of `payload` bytes. Never blocks.
+    /// Claims room for a request of `payload` bytes. Never blocks, and looks at nothing but the ring: an
+    /// engine that is gone, or has closed this lane, shows when the ring is full or replies are polled.
     ///
     /// # Errors
     /// [`HostError::Full`] (an ordinary answer), [`HostError::TooLarge`], [`HostError::Gone`],
@@ -84,7 +86,7 @@ impl Lane {
         payload: usize,
         deadline: Duration,
     ) -> Result<RequestClaim<'_>, HostError> {
-        let until = Instant::now() + deadline;
+        let until = deadline_in(deadline);
         loop {
             match self.sender.has_room(payload) {
                 Ok(()) => return self.sender.claim(payload),
@@ -129,7 +131,8 @@ impl Lane {
     }
 
     /// Waits until there is a reply or the deadline passes; says whether there is one. Spins first,
-    /// then sleeps. Where nothing is outstanding it says no at once.
+    /// then sleeps; the spinning is not cut short by the deadline. Where nothing is outstanding it says
+    /// no at once.
     ///
     /// # Errors
     /// As [`Lane::poll`].

@@ -13,6 +13,7 @@ use crate::attach::Terms;
 use crate::lane::Regions;
 use crate::ring::{Cursor, MemoryPosition, PositionWord};
 use crate::sys::barrier::Barrier;
+use crate::wait::Doze;
 
 /// One incarnation of the engine.
 pub(super) struct Link {

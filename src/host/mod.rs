@@ -112,6 +112,17 @@ impl Default for HostOptions {
 }
 
 /// An attached host: a pool of lanes to one engine, and to its successors.
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # use std::time::Duration;
+/// let host = Host::attach("/run/hunt.sock")?;
+/// println!("{} lanes on {} pages", host.terms().lanes, host.terms().reply_pages);
+/// let lane = host.lane()?; // for this thread; another thread takes another
+/// println!("{} replies came too late", host.counts().late_replies);
+/// # drop(lane);
+/// # Ok::<(), ironhoard::host::HostError>(())
+/// ```
 pub struct Host {
     shared: Arc<HostShared>,
 }
@@ -209,20 +220,27 @@ impl Host {
     }
 }
 
-/// Rings when it is dropped.
-struct EndBell(OwnedFd);
+/// Rings when it is dropped, in the process that made it: a forked child has the same event counter,
+/// and its goodbye must not end the parent's tender.
+struct EndBell {
+    bell: OwnedFd,
+    made_by: u32,
+}
 
 impl EndBell {
     /// The bell and what hears it.
     fn new() -> std::io::Result<(Self, OwnedFd)> {
         let bell = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
         let ear = rustix::io::fcntl_dupfd_cloexec(&bell, 0)?;
-        Ok((Self(bell), ear))
+        let made_by = std::process::id();
+        Ok((Self { bell, made_by }, ear))
     }
 }
 
 impl Drop for EndBell {
     fn drop(&mut self) {
-        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+        if self.made_by == std::process::id() {
+            let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+        }
     }
 }

@@ -4,6 +4,15 @@
 //! it sleeps on the doorbells themselves. The others sleep on a condition variable, and whatever wakes
 //! the leader wakes them all to look at their rings; one of them leads next. A host with one waiting
 //! thread thus wakes in one step, without a thread in between.
+//!
+//! ```text
+//!   leader                          another thread
+//!                                   ticket, raise, barrier, look: nothing yet
+//!   the doorbell rings for both
+//!   takes the byte, counts a wake
+//!                                   would sleep, and there is no byte for it any more:
+//!                                   its ticket is not the count, so it looks again instead
+//! ```
 
 use std::os::fd::OwnedFd;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -34,18 +43,26 @@ impl Nap {
         })
     }
 
-    /// Sleeps until a doorbell, a kick or the deadline. May wake for nothing: the caller looks again.
-    pub(super) fn sleep(&self, doorbells: &[OwnedFd], until: Instant) {
+    /// How many wakes there have been. To be taken before the last look at the rings.
+    pub(super) fn ticket(&self) -> u64 {
+        self.lock().wakes
+    }
+
+    /// Sleeps until a doorbell, a kick, the deadline, or any wake since `ticket`. May wake for nothing:
+    /// the caller looks again.
+    pub(super) fn sleep(&self, doorbells: &[OwnedFd], until: Instant, ticket: u64) {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;
         }
         let mut state = self.lock();
+        if state.wakes != ticket {
+            return; // whoever woke may have taken the byte that was meant for the caller
+        }
         if state.led {
-            let seen = state.wakes;
             let _ = self
                 .woken
-                .wait_timeout_while(state, left, |state| state.led && state.wakes == seen);
+                .wait_timeout_while(state, left, |state| state.wakes == ticket);
             return;
         }
         state.led = true;
@@ -91,5 +108,39 @@ impl Nap {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{send, socketpair, AddressFamily, SendFlags, SocketFlags, SocketType};
+
+    #[test]
+    fn a_wake_between_look_and_sleep_is_not_slept_through() {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+        let (ours, theirs) = pair.expect("a socket pair");
+        let doorbells = [ours];
+        let nap = Nap::new().expect("an event counter");
+        let begun = Instant::now();
+        let long = begun + Duration::from_secs(20);
+        let looked = nap.ticket(); // a second thread has looked and found nothing
+        send(&theirs, &[1], SendFlags::DONTWAIT).expect("rung, for both");
+        nap.sleep(&doorbells, long, nap.ticket()); // the first thread takes the byte
+        nap.sleep(&doorbells, long, looked);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_kick_between_look_and_sleep_is_not_slept_through() {
+        let nap = Nap::new().expect("an event counter");
+        let begun = Instant::now();
+        let long = begun + Duration::from_secs(20);
+        let looked = nap.ticket();
+        nap.kick();
+        nap.sleep(&[], long, nap.ticket());
+        nap.sleep(&[], long, looked);
+        assert!(begun.elapsed() < Duration::from_secs(10));
     }
 }

@@ -75,21 +75,39 @@ impl Reader {
         self.consumer.cursor().number < self.first_wanted
     }
 
-    /// Drops the replies nobody waits for any more; returns how many.
-    pub(super) fn drop_unwanted(&mut self) -> Result<u64, Corrupt> {
-        let mut dropped = 0;
+    /// Drops the replies nobody waits for any more; returns how many, and whether that was published:
+    /// room is news.
+    pub(super) fn drop_unwanted(&mut self) -> Result<(u64, bool), Corrupt> {
+        let (mut dropped, mut published) = (0, false);
         while self.is_behind() {
             let mut polled = self.consumer.poll(1);
-            if polled.next()?.is_none() {
+            let found = polled.next()?.is_some();
+            published |= polled.finish();
+            if !found {
                 break;
             }
             dropped += 1;
         }
-        Ok(dropped)
+        Ok((dropped, published))
     }
 }
 
 /// Replies taken from a lane: read in place, released together when this is dropped.
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # let host = Host::attach("/run/hunt.sock")?;
+/// let mut lane = host.lane()?;
+/// let mut replies = lane.poll(64)?;
+/// while let Some(reply) = replies.next()? {
+///     match reply.kind() {
+///         0 => println!("{}: {:?}", reply.number(), reply.payload().u64_at(0)),
+///         status => println!("{} failed with {status:#x}", reply.number()),
+///     }
+/// }
+/// # drop(replies);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Replies<'a> {
     polled: Option<Polled<'a, MemoryWords, ReplyPosition>>,
     bell: &'a mut Bell,

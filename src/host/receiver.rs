@@ -8,14 +8,12 @@ use super::error::HostError;
 use super::link::{Link, Track, Untold};
 use super::reader::{Reader, Replies};
 use super::shared::HostShared;
-use crate::layout::record_bytes;
+use crate::layout::{record_bytes, LINE};
 use crate::lull::Lull;
 use crate::ring::Consumer;
 use crate::sys::barrier::Barrier;
-use crate::wait::{MemoryFlag, Sleeper};
-
-/// The longest time a sleeper sleeps before it looks of its own accord.
-const LONG: Duration = Duration::from_secs(3600);
+use crate::sys::clock::deadline_in;
+use crate::wait::{Doze, MemoryFlag, Sleeper};
 
 /// What a receiver leaves in the pool.
 pub(super) struct ReceiverParts {
@@ -33,6 +31,17 @@ impl ReceiverParts {
 }
 
 /// The reply side of a lane that was [split](super::Lane::split).
+///
+/// ```no_run
+/// # use ironhoard::host::Host;
+/// # use std::time::Duration;
+/// # let host = Host::attach("/run/hunt.sock")?;
+/// let (mut sender, mut receiver) = host.lane()?.split();
+/// let receiving = std::thread::spawn(move || receiver.wait(Duration::from_secs(1)));
+/// sender.claim(0)?.commit(1); // on this thread
+/// assert!(receiving.join().expect("no panic")?);
+/// # Ok::<(), ironhoard::host::HostError>(())
+/// ```
 pub struct ReplyReceiver {
     shared: Arc<HostShared>,
     index: u32,
@@ -132,7 +141,7 @@ impl ReplyReceiver {
 
     #[cold]
     fn wait_asleep(&mut self, deadline: Duration) -> Result<bool, HostError> {
-        let until = Instant::now() + deadline.min(LONG);
+        let until = deadline_in(deadline);
         while !self.has_reply()? {
             if Instant::now() >= until {
                 return Ok(false);
@@ -144,11 +153,13 @@ impl ReplyReceiver {
 
     /// Sleeps until the engine rings, unless `ready` (label `doze`: raise, barrier, look, sleep).
     pub(super) fn sleep(&mut self, until: Instant, ready: impl FnOnce(&mut Self) -> bool) {
+        // Before the link and before the look: news of either counts as a wake.
+        let ticket = self.shared.nap.ticket();
         let link = self.shared.newest_link();
         self.sleeper().raise();
         Barrier::agreed(link.terms.membarrier).sleeper();
         if !ready(self) {
-            self.shared.nap.sleep(&link.doorbells, until);
+            self.shared.nap.sleep(&link.doorbells, until, ticket);
         }
         self.sleeper().lower();
     }
@@ -178,8 +189,11 @@ impl ReplyReceiver {
         }
         let reader = &mut self.parts.as_mut().expect("present until dropped").reader;
         if reader.is_behind() {
-            let dropped = reader.drop_unwanted()?;
+            let (dropped, published) = reader.drop_unwanted()?;
             self.shared.count_late(dropped);
+            if published {
+                self.bell.after_publish();
+            }
         }
         if reader.consumer.peek()?.is_some() {
             return Ok(!reader.is_behind());
@@ -201,16 +215,20 @@ impl ReplyReceiver {
             self.bell.after_publish();
         }
         let reader = self.reader();
+        if reader.is_behind() {
+            return Ok(false); // what comes first is dropped at the next look
+        }
         let geometry = reader.geometry;
         let start = reader.consumer.cursor();
         let mut walker = Consumer::new(reader.words.clone(), Untold, geometry, start)
             .expect("words and geometry are of one layout");
-        let mut polled = walker.poll(usize::MAX);
+        let mut polled = walker.poll(geometry.capacity as usize / LINE);
         while polled.next()?.is_some() {}
         drop(polled);
         let waiting = walker.cursor().position.wrapping_sub(start.position);
         let largest = 2 * record_bytes(geometry.payload_limit);
-        Ok(geometry.capacity - waiting < largest)
+        // An engine that breaks the rules may show more than a ringful.
+        Ok(geometry.capacity.saturating_sub(waiting) < largest)
     }
 
     /// The present reply ring is empty and its engine is dead: go on with the next one's.

@@ -37,6 +37,8 @@ pub struct RequestSender {
     bell: Bell,
     /// A request was committed since lines were last owned.
     may_own: bool,
+    /// The epoch whose engine's position the producer reads; 0 before the first batch.
+    bound: u64,
 }
 
 impl RequestSender {
@@ -47,6 +49,7 @@ impl RequestSender {
             index,
             parts: Some(parts),
             may_own: false,
+            bound: 0,
         }
     }
 
@@ -97,6 +100,9 @@ impl RequestSender {
             return Err(HostError::Forked);
         }
         self.shared.check(self.index)?;
+        if self.shared.epoch() != self.bound {
+            self.rebind(); // an open batch can't, when it finds the ring full
+        }
         self.may_own = true;
         let parts = self.parts.as_mut().expect("present until dropped");
         Ok(RequestBatch::new(&mut parts.producer, &mut self.bell))
@@ -126,10 +132,17 @@ impl RequestSender {
             return Err(error.into());
         }
         self.shared.check(self.index)?;
+        self.rebind();
+        Ok(self.producer().reserve_room(payload)?)
+    }
+
+    /// From now on the newest engine's position counts.
+    #[cold]
+    fn rebind(&mut self) {
         let link = self.shared.newest_link();
         let position = link.regions.request_position(self.index);
         self.producer().rebind(position);
-        Ok(self.producer().reserve_room(payload)?)
+        self.bound = link.epoch();
     }
 
     /// Owns the next lines, whether or not that was done since the last commit.

@@ -171,23 +171,31 @@ impl HostShared {
         Some((index as u32, sender, receiver))
     }
 
+    /// In a forked child there is no pool to give back to: the thread that held its lock at the fork
+    /// does not exist here.
     pub(super) fn give_sender_back(&self, lane: u32, parts: SenderParts) {
+        if self.mark.is_child() {
+            return;
+        }
         let mut pool = lock(&self.pool);
         pool[lane as usize].sender = Some(parts);
         self.note_if_whole(&pool, lane);
     }
 
+    /// As [`HostShared::give_sender_back`].
     pub(super) fn give_receiver_back(&self, lane: u32, parts: ReceiverParts) {
+        if self.mark.is_child() {
+            return;
+        }
         let mut pool = lock(&self.pool);
         pool[lane as usize].receiver = Some(parts);
         self.note_if_whole(&pool, lane);
     }
 
-    /// Tells the engine that a lane is not in use any more; in a forked child there is no region to
-    /// write to.
+    /// Tells the engine that a lane is not in use any more.
     fn note_if_whole(&self, pool: &[Slot], lane: u32) {
         let slot = &pool[lane as usize];
-        if slot.sender.is_some() && slot.receiver.is_some() && !self.mark.is_child() {
+        if slot.sender.is_some() && slot.receiver.is_some() {
             self.newest_link().regions.in_use(lane).store(0); // a hint: no partner
         }
     }

@@ -26,6 +26,8 @@ use crate::lane::Regions;
 use crate::layout::ROLE_REQUEST;
 use crate::ring::{Cursor, PositionWord};
 use crate::sys::barrier::{self, Barrier};
+use crate::sys::clock::deadline_in;
+use crate::wait::Doze;
 
 /// First and longest pause between two tries to resume.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -117,7 +119,7 @@ impl Tender {
         let Some(patience) = self.patience() else {
             return Resumed::Gone("it ended, and this host does not resume".into());
         };
-        let until = Instant::now() + patience;
+        let until = deadline_in(patience);
         if let Err(end) = self.prepare() {
             return end;
         }

@@ -35,7 +35,8 @@ pub(super) fn last_reply(link: &Link, lane: u32, track: &Track) -> u64 {
         start,
     );
     let mut walker = walker.expect("words and geometry are of one layout");
-    let mut polled = walker.poll(usize::MAX);
+    // One ringful at most: the engine may only have hung up, and go on writing.
+    let mut polled = walker.poll(link.regions.reply_capacity as usize / LINE);
     // What a dying engine may have left as nonsense ends the walk like the ring's end does.
     while matches!(polled.next(), Ok(Some(_))) {}
     drop(polled);

@@ -91,6 +91,15 @@ impl fmt::Display for SealNames {
 ///
 /// The kernel gives an inode number anew once the region is gone: compare only with regions that are
 /// held open.
+///
+/// ```
+/// use ironhoard::region::{PageMode, Region, RegionIdentity};
+/// use std::os::fd::AsFd;
+/// let region = Region::create("example", 4096, PageMode::Small)?;
+/// let again = region.read_only_fd()?;
+/// assert!(RegionIdentity::of(region.fd())? == RegionIdentity::of(again.as_fd())?);
+/// # Ok::<(), ironhoard::region::RegionError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RegionIdentity {
     device: u64,
@@ -120,6 +129,16 @@ impl RegionIdentity {
 /// # Errors
 /// [`RegionError::NotMemory`], [`RegionError::WrongSeals`], [`RegionError::WrongSize`],
 /// [`RegionError::Hole`], or [`RegionError::Inspect`] where the kernel does not answer.
+///
+/// ```
+/// use ironhoard::region::{check_fd, Expect, PageMode, Region, Seals};
+/// let region = Region::create("example", 4096, PageMode::Small)?;
+/// region.seal_size()?;
+/// let expect = |seals| Expect { bytes: region.bytes(), seals };
+/// assert!(check_fd(region.fd(), expect(Seals::Size)).is_ok());
+/// assert!(check_fd(region.fd(), expect(Seals::Writes)).is_err());
+/// # Ok::<(), ironhoard::region::RegionError>(())
+/// ```
 pub fn check_fd(fd: BorrowedFd<'_>, expect: Expect) -> Result<PageSize, RegionError> {
     check_seals(fd, expect.seals)?;
     let page_size = file_system_pages(fd)?;

@@ -7,6 +7,12 @@ use super::check::SealNames;
 use super::pages::PageSize;
 
 /// Why a region could not be created, sealed, trusted or mapped.
+///
+/// ```
+/// use ironhoard::region::{PageMode, Region, RegionError};
+/// let nothing = Region::create("example", 0, PageMode::Auto);
+/// assert!(matches!(nothing, Err(RegionError::BadSize { bytes: 0 })));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegionError {

@@ -56,6 +56,15 @@ pub struct Region {
 }
 
 /// One step of the page ladder that was refused.
+///
+/// ```
+/// use ironhoard::region::{PageMode, Region};
+/// let region = Region::create("example", 1 << 20, PageMode::Auto)?;
+/// for note in region.notes() {
+///     println!("{note}"); // such as: no 2 MiB (hugetlb) pages: …
+/// }
+/// # Ok::<(), ironhoard::region::RegionError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LadderNote {
     /// The pages that were tried for.

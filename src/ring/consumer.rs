@@ -59,8 +59,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
         })
     }
 
-    /// A batch of up to `max` records, read in place and released together when the batch is
-    /// dropped. Never blocks; an empty batch is an ordinary answer.
+    /// A batch of up to `max` records, read in place and released when the batch is dropped. Never blocks; an empty batch is an ordinary answer.
     ///
     /// ```
     /// let (mut producer, mut consumer) = ironhoard::ring::in_memory(4096)?;
@@ -84,6 +83,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
             consumer: self,
             left: max,
             found_empty: false,
+            published: false,
         }
     }
 
@@ -199,15 +199,17 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     }
 }
 
-/// What one poll returns: records in place, released together when this is dropped.
+/// What one poll returns: records in place. Those that were done are released when this is dropped, and
+/// each eighth of the ring before that.
 ///
-/// Until then it alone knows how far it is, so that a stream of records costs no private stores. If
-/// it is forgotten instead of dropped, the next poll gives the same records again.
+/// Until it is dropped it alone knows how far it is, so that a stream of records costs no private
+/// stores. If it is forgotten instead, the next poll gives the records again that were not released.
 pub struct Polled<'a, W: Words, P: PositionWord> {
     consumer: &'a mut Consumer<W, P>,
     next: Cursor,
     left: usize,
     found_empty: bool,
+    published: bool,
 }
 
 impl<W: Words, P: PositionWord> Polled<'_, W, P> {
@@ -221,6 +223,7 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
         if self.left == 0 {
             return Ok(None);
         }
+        self.release_if_much();
         let Some(found) = self.consumer.find(&mut self.next)? else {
             self.found_empty = true;
             return Ok(None);
@@ -231,6 +234,18 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
         self.next.position = self.next.position.wrapping_add(bytes);
         self.next.number = number.wrapping_add(1);
         Ok(Some(self.consumer.record(found, number)))
+    }
+
+    /// A long batch gives room back each eighth of the ring: whoever asks for the next record is done
+    /// with those before. So the position is never further behind than that, and one record.
+    #[inline(always)]
+    fn release_if_much(&mut self) {
+        let consumer = &mut *self.consumer;
+        let taken = self.next.position.wrapping_sub(consumer.released);
+        if taken >= consumer.capacity / 8 {
+            consumer.next = self.next;
+            self.published |= consumer.release();
+        }
     }
 
     /// Did this batch come to the end of what is committed?
@@ -259,7 +274,7 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
         if release {
             consumer.release();
         }
-        release
+        release || self.published
     }
 }
 

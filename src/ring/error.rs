@@ -25,6 +25,21 @@ pub enum GeometryError {
 }
 
 /// Why there is no claim.
+///
+/// ```
+/// use ironhoard::ring::ClaimError;
+/// let (mut producer, mut consumer) = ironhoard::ring::in_memory(256)?;
+/// assert!(matches!(producer.claim(33), Err(ClaimError::TooLarge { limit: 32, .. })));
+/// for _ in 0..4 {
+///     producer.claim(32)?.commit(1);
+/// }
+/// assert!(matches!(producer.claim(32), Err(ClaimError::Full)));
+/// let mut polled = consumer.poll(1);
+/// assert!(polled.next()?.is_some());
+/// drop(polled); // gives the room back
+/// producer.claim(32)?.commit(1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ClaimError {
     /// The consumer has not yet released enough. An ordinary answer: poll your own replies, or try
@@ -50,6 +65,26 @@ pub enum ClaimError {
 }
 
 /// The producer wrote something that is no record.
+///
+/// ```
+/// use ironhoard::ring::{Consumer, CorruptKind, Cursor, Geometry, MemoryPosition, MemoryWords};
+/// use std::sync::{atomic::AtomicU64, Arc};
+/// #[repr(align(64))]
+/// struct Memory([AtomicU64; 33]);
+/// let memory = Arc::new(Memory([const { AtomicU64::new(0) }; 33]));
+/// let (base, own) = (memory.0[0].as_ptr().cast(), memory.0[32].as_ptr().cast());
+/// // SAFETY: aligned words that `memory` keeps alive, all access to them is atomic; the ring takes the
+/// // first 256 bytes and the position the word behind them.
+/// let words = unsafe { MemoryWords::new(base, 256, memory.clone())? };
+/// // SAFETY: as above.
+/// let position = unsafe { MemoryPosition::new(own, memory.clone())? };
+/// let mut consumer = Consumer::new(words, position, Geometry::new(256)?, Cursor::START)?;
+///
+/// memory.0[0].store(1 << 32 | 5, std::sync::atomic::Ordering::Release); // record 1, length 5
+/// let corrupt = consumer.peek().map(|_| ()).expect_err("shorter than a header");
+/// assert_eq!((corrupt.number, corrupt.what), (1, CorruptKind::TooShort));
+/// # Ok::<(), ironhoard::ring::GeometryError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("corrupt ring at position {position}: {what} (word {word:#018x}, record {number} expected): the lane can't be used any more")]
 pub struct Corrupt {

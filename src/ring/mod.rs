@@ -45,6 +45,13 @@ pub use words::{ByteWords, MemoryPosition, MemoryWords, Owner, PositionWord, Wor
 use crate::layout::{payload_limit, record_bytes, LINE};
 
 /// The shape of a ring.
+///
+/// ```
+/// use ironhoard::ring::{Geometry, GeometryError};
+/// assert_eq!(Geometry::new(4096)?.payload_limit, 512);
+/// assert!(Geometry::new(5000).is_err());
+/// # Ok::<(), GeometryError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     /// Usable bytes; a power of two.
@@ -98,6 +105,25 @@ pub type MemoryConsumer = Consumer<MemoryWords, MemoryPosition>;
 ///
 /// # Errors
 /// As [`Geometry::new`].
+///
+/// ```
+/// let (mut producer, mut consumer) = ironhoard::ring::in_memory(4096)?;
+/// let mut batch = producer.batch(); // visible in one step
+/// for value in 0..3 {
+///     let mut claim = batch.claim(8)?;
+///     claim.put_u64(0, value);
+///     claim.commit(1);
+/// }
+/// batch.publish();
+/// assert_eq!(consumer.peek()?.map(|record| record.number()), Some(1));
+/// let mut polled = consumer.poll(16);
+/// while let Some(record) = polled.next()? {
+///     assert_eq!(record.payload().u64_at(0), Some(record.number() - 1));
+/// }
+/// drop(polled); // releases all three
+/// assert_eq!(producer.backlog()?, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn in_memory(capacity: u64) -> Result<(MemoryProducer, MemoryConsumer), GeometryError> {
     let geometry = Geometry::new(capacity)?;
     let (words, position) = words::Buffer::new(capacity).words()?;

@@ -16,6 +16,34 @@ use super::words::{ByteWords, PositionWord, Words};
 
 /// A producer for many threads of one process; clones share one ring. Records of one thread keep
 /// their order; records of different threads are never mixed within a group.
+///
+/// ```
+/// use ironhoard::ring::{in_memory, ClaimError, SharedProducer};
+/// let (producer, mut consumer) = in_memory(1 << 16)?;
+/// let shared = SharedProducer::new(producer);
+/// std::thread::scope(|threads| {
+///     for thread in 0..4u64 {
+///         let shared = shared.clone();
+///         threads.spawn(move || {
+///             shared.group(|batch| -> Result<(), ClaimError> {
+///                 for _ in 0..16 {
+///                     let mut claim = batch.claim(8)?;
+///                     claim.put_u64(0, thread);
+///                     claim.commit(1);
+///                 }
+///                 Ok(())
+///             })
+///         });
+///     }
+/// });
+/// let mut polled = consumer.poll(100);
+/// let mut count = 0;
+/// while polled.next()?.is_some() {
+///     count += 1;
+/// }
+/// assert_eq!(count, 64);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct SharedProducer<W, P> {
     inner: Arc<Mutex<Producer<W, P>>>,
 }

@@ -52,7 +52,7 @@ impl Soiled {
             let (index, bit) = self.place(position);
             let ahead = (to.wrapping_sub(position) / LINE as u64).min(self.lines_mask + 1);
             let run = ahead.min((64 - bit.trailing_zeros()) as u64);
-            let run = run.min(self.lines_mask + 1 - (position / LINE as u64 & self.lines_mask));
+            let run = run.min(self.lines_mask + 1 - ((position / LINE as u64) & self.lines_mask));
             let bits = (u64::MAX >> (64 - run)) * bit;
             if self.bits[index] & bits != bits {
                 self.bits[index] |= bits;

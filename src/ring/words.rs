@@ -61,6 +61,20 @@ pub trait PositionWord {
 }
 
 /// Words in real memory: a mapping or a buffer.
+///
+/// ```
+/// use ironhoard::ring::{MemoryWords, Words};
+/// use std::sync::{atomic::AtomicU64, Arc};
+/// #[repr(align(64))]
+/// struct Memory([AtomicU64; 32]);
+/// let memory = Arc::new(Memory([const { AtomicU64::new(0) }; 32]));
+/// let base = memory.0[0].as_ptr().cast();
+/// // SAFETY: 256 aligned bytes that `memory` keeps alive; all access to them is atomic.
+/// let words = unsafe { MemoryWords::new(base, 256, memory.clone())? };
+/// words.publish(0, 7);
+/// assert_eq!((words.count(), words.observe(0), words.observe(32)), (32, 7, 7)); // masked
+/// # Ok::<(), ironhoard::ring::GeometryError>(())
+/// ```
 #[derive(Clone)]
 pub struct MemoryWords {
     base: NonNull<AtomicU64>,

@@ -47,6 +47,12 @@ pub fn allowed_cores() -> Vec<usize> {
 ///
 /// # Errors
 /// [`AffinityError::NotAllowed`].
+///
+/// ```
+/// use ironhoard::sys::affinity::check_core;
+/// assert!(check_core(1, &[0, 1]).is_ok());
+/// assert!(check_core(2, &[0, 1]).is_err());
+/// ```
 pub fn check_core(core: usize, allowed: &[usize]) -> Result<(), AffinityError> {
     if core < CpuSet::MAX_CPU && allowed.contains(&core) {
         return Ok(());

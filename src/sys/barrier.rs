@@ -15,6 +15,8 @@ use std::sync::OnceLock;
 
 use rustix::thread::{membarrier, membarrier_query, MembarrierCommand, MembarrierQuery};
 
+use crate::wait::Doze;
+
 /// Registers this process for GLOBAL_EXPEDITED barriers, once; says whether it can call them and
 /// is registered.
 ///
@@ -32,6 +34,12 @@ pub fn register() -> bool {
 }
 
 /// Which barrier two ends agreed on.
+///
+/// ```
+/// use ironhoard::sys::barrier::{register, Barrier};
+/// let peer_declared_it = false;
+/// assert_eq!(Barrier::agreed(register() && peer_declared_it), Barrier::Fence);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Barrier {
     /// Both ends registered: the sleeper calls `membarrier`, the waker does nothing.
@@ -49,26 +57,24 @@ impl Barrier {
             Barrier::Fence
         }
     }
+}
 
-    /// Between the waker's publish and its look at `need_wakeup` (label `doze`, with
-    /// [`Barrier::sleeper`]).
+impl Doze for Barrier {
     #[inline(always)]
-    pub fn waker(self) {
+    fn waker(self) {
         match self {
             // The sleeper's membarrier stands in for a fence here; only the compiler must be held.
-            Barrier::Membarrier => compiler_fence(Ordering::SeqCst),
-            Barrier::Fence => fence(Ordering::SeqCst),
+            Barrier::Membarrier => compiler_fence(Ordering::SeqCst), // `doze`, with `sleeper` below
+            Barrier::Fence => fence(Ordering::SeqCst),               // `doze`, with `sleeper` below
         }
     }
 
-    /// Between the sleeper's raise of `need_wakeup` and its last look at the ring (label `doze`,
-    /// with [`Barrier::waker`]).
-    pub fn sleeper(self) {
+    fn sleeper(self) {
         if self == Barrier::Membarrier {
             // It cannot fail once `register` has seen it succeed; the fence below keeps this side
             // right all the same.
             let _ = membarrier(MembarrierCommand::GlobalExpedited);
         }
-        fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst); // `doze`, with `waker` above
     }
 }

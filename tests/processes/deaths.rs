@@ -262,3 +262,37 @@ fn nothing_is_left_but_the_path_and_its_lock_and_the_next_engine_starts_at_once(
     let engine = Role::start(ENGINE, &path, "auto");
     assert!(engine.finish());
 }
+
+/// A sender that only ever opens batches learns of the next engine's position as well.
+#[test]
+fn batches_find_room_at_the_next_engine() {
+    let scratch = Scratch::new("batches");
+    let path = scratch.socket();
+    let mut engine = Role::start(ENGINE, &path, "small");
+    let host = Host::attach_with(&path, options(1, 1 << 12, PageMode::Auto)).expect("attached");
+    let (sender, mut receiver) = host.lane().expect("a lane").split();
+    let sender = sender.shared();
+    for round in 0..2 {
+        let mut sent = 0;
+        let end = std::time::Instant::now() + PATIENCE;
+        while sent < 300 {
+            let grouped = sender.group(|batch| {
+                batch.claim(48)?.commit(ECHO);
+                Ok(())
+            });
+            match grouped {
+                Ok(()) => sent += 1,
+                Err(HostError::Full) => {}
+                Err(error) => panic!("{error}"),
+            }
+            assert!(
+                std::time::Instant::now() < end,
+                "round {round}: {sent} sent"
+            );
+            let mut replies = receiver.poll(64).expect("alive");
+            while replies.next().expect("sound").is_some() {}
+        }
+        engine.kill();
+        engine = Role::start(ENGINE, &path, "small");
+    }
+}

@@ -9,7 +9,7 @@ use crate::roles::{options, ECHO, PATIENCE};
 #[test]
 fn a_forked_child_is_told_and_its_parent_goes_on() {
     let scratch = Scratch::new("fork");
-    let engine = Role::start("roles::role_engine", &scratch.socket(), "small");
+    let mut engine = Role::start("roles::role_engine", &scratch.socket(), "small");
     let options = options(2, 1 << 14, PageMode::Auto);
     let host = Host::attach_with(scratch.socket(), options).expect("attached");
     let mut lane = host.lane().expect("a lane");
@@ -40,6 +40,11 @@ fn a_forked_child_is_told_and_its_parent_goes_on() {
         .call(ECHO, b"after", &mut [], PATIENCE)
         .expect("a reply");
     assert_eq!((reply.status, reply.len), (0, 5));
+    // The child's goodbye must not have ended what watches over the engine here.
+    engine.kill();
+    engine = Role::start("roles::role_engine", &scratch.socket(), "small");
+    lane.call(ECHO, b"resumed", &mut [], PATIENCE)
+        .expect("a reply");
     drop(lane);
     drop(host);
     assert!(engine.finish());

@@ -52,11 +52,11 @@ fn role_engine() {
     let (mode, kind) = word.split_once(',').unwrap_or((&word, ""));
     let policy = Policy {
         pages: mode.parse().expect("a page mode"),
-        membarrier: kind != "fence",
         ..Policy::default()
     };
     let options = EngineOptions::new(path)
         .policy(policy)
+        .membarrier(kind != "fence")
         .wait(WaitStrategy::Yield(Duration::from_millis(1)));
     let engine = Engine::bind(options).expect("bound");
     let stop = engine.stop_handle();

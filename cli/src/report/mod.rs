@@ -87,7 +87,12 @@ impl Report {
 
     /// A progress bar of `length` steps; hidden with `--json` and where nobody would see it.
     pub fn progress(&self, length: u64, what: &'static str) -> Progress {
-        Progress::new(length, what, self.json || !std::io::stderr().is_terminal())
+        Progress::new(length, what, !self.draws_progress())
+    }
+
+    /// Whether anybody sees progress.
+    pub fn draws_progress(&self) -> bool {
+        !self.json && std::io::stderr().is_terminal()
     }
 }
 

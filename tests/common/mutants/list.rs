@@ -258,4 +258,11 @@ pub const MUTANTS: &[Mutant] = &[
         "let due = self.found_empty || taken >= consumer.capacity / 8;",
         "let due = taken >= consumer.capacity / 8;",
     ),
+    mutant(
+        EDGES,
+        "a_long_batch_keeps_it_all",
+        "consumer.rs",
+        "self.release_if_much();",
+        "",
+    ),
 ];

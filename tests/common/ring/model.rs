@@ -262,6 +262,7 @@ impl Model {
     }
 
     fn poll(&mut self, max: usize, forget: bool) {
+        let (published, before) = (self.position.observe(), self.taken);
         let mut polled = self.consumer.poll(max);
         let wanted = max.min(self.queue.len() - self.taken);
         for _ in 0..wanted {
@@ -274,7 +275,12 @@ impl Model {
         assert!(polled.next().expect("a sound ring").is_none());
         assert_eq!(polled.found_empty(), wanted < max);
         if forget {
-            return std::mem::forget(polled);
+            std::mem::forget(polled);
+            // What it had not released comes again.
+            let released = self.position.observe() != published;
+            self.released();
+            self.taken = if released { 0 } else { before };
+            return;
         }
         drop(polled);
         self.released();
