@@ -268,7 +268,7 @@ impl<H: Handler> Shard<H> {
         };
         for lane in host.lanes.iter_mut().filter(|lane| !lane.closed) {
             visitor.budget = lane.requests.capacity() as usize / LINE;
-            lane.alone = 0; // all that is there, in one visit
+            lane.alone = 0; // so that one visit takes all that is there
                             // What it committed may be nonsense or make the handler panic: it is gone either way.
             let _ = catch_unwind(AssertUnwindSafe(|| lane.visit(&mut visitor)));
         }
