@@ -98,6 +98,7 @@ pub mod engine;
 pub mod host;
 mod lane;
 pub mod layout;
+mod lull;
 #[cfg(feature = "named")]
 pub mod named;
 pub mod region;

@@ -158,7 +158,7 @@ impl<'a> Reply<'a> {
     ///
     /// # Errors
     /// [`ClaimError::TooLarge`] above [`Reply::limit`].
-    #[inline]
+    #[inline(always)]
     pub fn payload(&mut self, bytes: usize) -> Result<&mut [u8], ClaimError> {
         if bytes > self.largest {
             return Err(ClaimError::TooLarge {
@@ -175,7 +175,7 @@ impl<'a> Reply<'a> {
     ///
     /// # Errors
     /// As [`Reply::payload`].
-    #[inline]
+    #[inline(always)]
     pub fn write(&mut self, payload: &[u8]) -> Result<(), ClaimError> {
         self.payload(payload.len())?.copy_from_slice(payload);
         Ok(())

@@ -18,6 +18,9 @@ use crate::ring::{ClaimError, Corrupt, MemoryConsumer, MemoryProducer};
 use crate::sys::barrier::Barrier;
 use crate::wait::{FlagWord, MemoryFlag, Waker};
 
+/// Visits for which requests are believed to come one at a time after that was seen once.
+const BELIEVED: u8 = 255;
+
 /// Why a lane is closed: its host wrote nonsense.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub(super) enum LaneFault {
@@ -52,8 +55,9 @@ pub(super) struct EngineLane {
     pub(super) largest_reply: usize,
     /// Number of the request that is not tried again; 0 for none.
     pub(super) poison: u64,
-    /// The last visit found exactly one request: its host waits for each reply.
-    pub(super) alone: bool,
+    /// Requests come one at a time, the host waits for each reply: for so many more visits this is
+    /// believed without a look for a second one.
+    pub(super) alone: u8,
     /// A reply was committed since lines were last owned.
     pub(super) may_own: bool,
     /// Number of the first reply that the counters do not hold yet.
@@ -107,19 +111,22 @@ impl EngineLane {
             reply.commit(status)?;
             answered += 1;
             self.may_own = true;
-            if self.alone {
-                // The host sends nothing before it has this reply. To look for more first would
-                // take as long as a line's way here, and the stores behind it would wait for it.
-                self.may_own = false;
-                self.replies.own_next_lines();
-            }
             if self.waker.must_ring(self.barrier) {
                 ring(&self.doorbell, visitor.counters);
+            }
+            if self.alone > 0 {
+                self.alone -= 1;
+                // Nothing can come before this reply has arrived. To look all the same would take the
+                // next request's line away from the host just when it is about to write it, and the
+                // stores that own lines would wait until that look is over.
+                self.replies.own_next_lines();
+                break Visit::Answered(answered);
             }
             if visitor.arena.is_half_full() {
                 break Visit::Answered(answered);
             }
         };
+        let found_empty = polled.found_empty();
         drop(polled); // may publish the position: space is news too
         if outcome == Visit::NoRoom {
             self.requests.release(); // the host may be waiting for just that
@@ -131,7 +138,9 @@ impl EngineLane {
             return Ok(outcome);
         }
         visitor.arena.reset();
-        self.alone = answered == 1;
+        if answered == 1 && found_empty {
+            self.alone = BELIEVED;
+        }
         Ok(Visit::Answered(answered))
     }
 

@@ -26,6 +26,7 @@ use super::host_link::ShardHost;
 use super::lane::{EngineLane, LaneFault, Visit, Visitor};
 use super::park::Parker;
 use crate::layout::LINE;
+use crate::lull::Lull;
 use crate::sys::clock::monotonic_ns;
 use crate::wait::WaitStrategy;
 
@@ -84,6 +85,7 @@ struct Idleness {
     fuel: u64,
     answered: u64,
     busy_at: u64,
+    lull: Lull,
 }
 
 impl<H: Handler> Shard<H> {
@@ -114,6 +116,13 @@ impl<H: Handler> Shard<H> {
                 }
                 self.idle(&mut idleness);
             } else {
+                if answered == 1 {
+                    // A single host that waits for its reply: leave it the line it will write next.
+                    idleness
+                        .lull
+                        .found_after(idleness.rounds.min(u32::MAX as u64) as u32);
+                    idleness.lull.wait();
+                }
                 idleness.rounds = 0;
                 idleness.answered += answered;
                 idleness.fuel += answered * REQUEST_ROUNDS;
@@ -259,7 +268,8 @@ impl<H: Handler> Shard<H> {
         };
         for lane in host.lanes.iter_mut().filter(|lane| !lane.closed) {
             visitor.budget = lane.requests.capacity() as usize / LINE;
-            // What it committed may be nonsense or make the handler panic: it is gone either way.
+            lane.alone = 0; // so that one visit takes all that is there
+                            // What it committed may be nonsense or make the handler panic: it is gone either way.
             let _ = catch_unwind(AssertUnwindSafe(|| lane.visit(&mut visitor)));
         }
         Counters::add(&self.counters.requests, host.take_answered());

@@ -52,7 +52,7 @@ impl<'a> RequestClaim<'a> {
     ///
     /// # Panics
     /// Where the word is not inside the payload rounded up to 8 bytes.
-    #[inline]
+    #[inline(always)]
     pub fn put_u64(&mut self, index: usize, value: u64) {
         self.producer.room_put_u64(self.room, index, value);
     }
@@ -67,7 +67,7 @@ impl<'a> RequestClaim<'a> {
     }
 
     /// Commits: the engine sees the request. Rings if it sleeps. Returns the request's number.
-    #[inline]
+    #[inline(always)]
     pub fn commit(self, kind: u16) -> u64 {
         let number = self.producer.commit_room(self.room, kind);
         self.bell.after_publish();
@@ -123,7 +123,7 @@ impl<'a> RequestBatch<'a> {
     ///
     /// # Errors
     /// [`HostError::Full`], [`HostError::TooLarge`], [`HostError::Corrupt`].
-    #[inline]
+    #[inline(always)]
     pub fn claim(
         &mut self,
         payload: usize,

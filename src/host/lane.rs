@@ -58,7 +58,7 @@ impl Lane {
     }
 
     /// Requests committed whose replies have not been taken.
-    #[inline]
+    #[inline(always)]
     pub fn outstanding(&self) -> u64 {
         let next_reply = self.receiver.next_number();
         self.sender.next_number().wrapping_sub(next_reply)
@@ -122,7 +122,7 @@ impl Lane {
     /// # Errors
     /// [`HostError::Gone`] when the engine is gone for good and all its replies have been taken,
     /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, max: usize) -> Result<Replies<'_>, HostError> {
         if !self.receiver.has_reply()? {
             self.sender.own_once();
@@ -136,13 +136,21 @@ impl Lane {
     ///
     /// # Errors
     /// As [`Lane::poll`].
-    #[inline]
+    #[inline(always)]
     pub fn wait(&mut self, deadline: Duration) -> Result<bool, HostError> {
         if self.outstanding() == 0 {
             return self.receiver.has_reply();
         }
         let sender = &mut self.sender;
         self.receiver.wait_and(deadline, || sender.own_once())
+    }
+
+    /// Waits for the one reply under way.
+    #[inline(always)]
+    fn wait_for_call(&mut self, deadline: Duration) -> Result<bool, HostError> {
+        let sender = &mut self.sender;
+        self.receiver
+            .wait_after_lull(deadline, || sender.own_once())
     }
 
     /// Sends a request and waits for its reply: the payload is copied in, the reply's is copied to
@@ -185,7 +193,7 @@ impl Lane {
     ///
     /// # Errors
     /// As [`Lane::call`].
-    #[inline]
+    #[inline(always)]
     pub fn call_with<R>(
         &mut self,
         kind: u16,
@@ -198,16 +206,21 @@ impl Lane {
         if outstanding != 0 {
             return Err(HostError::Outstanding { outstanding });
         }
-        if let Err(HostError::Full) = self.sender.has_room(payload) {
-            let _ = self.claim_wait(payload, deadline)?;
-        }
-        let mut claim = self.sender.claim(payload)?;
+        let room = match self.sender.room(payload) {
+            Err(HostError::Full) => {
+                let _ = self.claim_wait(payload, deadline)?;
+                self.sender.room(payload)?
+            }
+            room => room?,
+        };
+        let mut claim = self.sender.claim_in(room);
         fill(&mut claim);
         let number = claim.commit(kind);
-        // Not only when the first look finds nothing: that look takes as long as a line's way here, and
-        // the stores behind it would wait for it.
-        self.sender.own_once();
-        if !self.wait(deadline)? {
+        // Now, because a look for the reply takes as long as a line's way here, and stores behind it
+        // would wait for it. And once more when it finds nothing: the engine's look at this request
+        // may have taken the lines.
+        self.sender.own_now();
+        if !self.wait_for_call(deadline)? {
             self.receiver.want_from(number.wrapping_add(1));
             return Err(HostError::Deadline { number });
         }

@@ -76,12 +76,18 @@ impl RequestSender {
     /// # Errors
     /// [`HostError::Full`] (an ordinary answer), [`HostError::TooLarge`], [`HostError::Gone`],
     /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
-    #[inline]
+    #[inline(always)]
     pub fn claim(&mut self, payload: usize) -> Result<RequestClaim<'_>, HostError> {
         let room = self.room(payload)?;
+        Ok(self.claim_in(room))
+    }
+
+    /// The claim of room just taken.
+    #[inline(always)]
+    pub(super) fn claim_in(&mut self, room: Room) -> RequestClaim<'_> {
         self.may_own = true;
         let parts = self.parts.as_mut().expect("present until dropped");
-        Ok(RequestClaim::new(&mut parts.producer, &mut self.bell, room))
+        RequestClaim::new(&mut parts.producer, &mut self.bell, room)
     }
 
     /// Opens a batch of requests that become visible in one step.
@@ -107,8 +113,9 @@ impl RequestSender {
         self.room(payload).map(|_| ())
     }
 
+    /// Takes room for a request of `payload` bytes.
     #[inline(always)]
-    fn room(&mut self, payload: usize) -> Result<Room, HostError> {
+    pub(super) fn room(&mut self, payload: usize) -> Result<Room, HostError> {
         if self.shared.mark.is_child() {
             return Err(HostError::Forked);
         }
@@ -136,6 +143,12 @@ impl RequestSender {
         let position = link.regions.request_position(self.index);
         self.producer().rebind(position);
         self.bound = link.epoch();
+    }
+
+    /// Owns the next lines, whether or not that was done since the last commit.
+    #[inline(always)]
+    pub(super) fn own_now(&mut self) {
+        self.producer().own_next_lines();
     }
 
     #[inline(always)]
