@@ -98,7 +98,6 @@ pub mod engine;
 pub mod host;
 mod lane;
 pub mod layout;
-mod lull;
 #[cfg(feature = "named")]
 pub mod named;
 pub mod region;

@@ -127,7 +127,7 @@ impl HostLink<'_> {
             barrier: Barrier::agreed(self.terms.membarrier),
             largest_reply: largest_reply.min(reply_limit),
             poison: if poisoned { number } else { 0 },
-            alone: 0,
+            alone: false,
             may_own: false,
             counted: number,
             closed: false,

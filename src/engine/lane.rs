@@ -18,9 +18,6 @@ use crate::ring::{ClaimError, Corrupt, MemoryConsumer, MemoryProducer};
 use crate::sys::barrier::Barrier;
 use crate::wait::{FlagWord, MemoryFlag, Waker};
 
-/// Visits for which requests are believed to come one at a time after that was seen once.
-const BELIEVED: u8 = 255;
-
 /// Why a lane is closed: its host wrote nonsense.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub(super) enum LaneFault {
@@ -55,9 +52,9 @@ pub(super) struct EngineLane {
     pub(super) largest_reply: usize,
     /// Number of the request that is not tried again; 0 for none.
     pub(super) poison: u64,
-    /// Requests come one at a time, the host waits for each reply: for so many more visits this is
-    /// believed without a look for a second one.
-    pub(super) alone: u8,
+    /// Requests come one at a time: the host waits for each reply. Believed after a visit that found
+    /// exactly one, until a request is there without an empty look before it.
+    pub(super) alone: bool,
     /// A reply was committed since lines were last owned.
     pub(super) may_own: bool,
     /// Number of the first reply that the counters do not hold yet.
@@ -94,6 +91,9 @@ impl EngineLane {
             let Some(record) = polled.next()? else {
                 break Visit::Empty;
             };
+            if self.alone && self.may_own {
+                self.alone = false; // no empty look since the last reply: they come faster
+            }
             let request = Request {
                 kind: record.kind(),
                 number: record.number(),
@@ -114,8 +114,7 @@ impl EngineLane {
             if self.waker.must_ring(self.barrier) {
                 ring(&self.doorbell, visitor.counters);
             }
-            if self.alone > 0 {
-                self.alone -= 1;
+            if self.alone {
                 // Nothing can come before this reply has arrived. To look all the same would take the
                 // next request's line away from the host just when it is about to write it, and the
                 // stores that own lines would wait until that look is over.
@@ -138,9 +137,7 @@ impl EngineLane {
             return Ok(outcome);
         }
         visitor.arena.reset();
-        if answered == 1 && found_empty {
-            self.alone = BELIEVED;
-        }
+        self.alone |= answered == 1 && found_empty;
         Ok(Visit::Answered(answered))
     }
 
@@ -153,12 +150,16 @@ impl EngineLane {
         reply.commit(Status(STATUS_PANIC)).is_ok()
     }
 
-    /// Nothing to read after a reply: take the next reply's lines while nobody waits for them.
+    /// Nothing to read after a reply: take the next reply's lines while nobody waits for them. The
+    /// request that was just read may have cost them. Not in a stream, where it costs more than it
+    /// brings.
     #[inline(always)]
     pub(super) fn own_once(&mut self) {
         if self.may_own {
             self.may_own = false;
-            self.replies.own_next_lines();
+            if self.alone {
+                self.replies.own_next_lines();
+            }
         }
     }
 

@@ -26,7 +26,6 @@ use super::host_link::ShardHost;
 use super::lane::{EngineLane, LaneFault, Visit, Visitor};
 use super::park::Parker;
 use crate::layout::LINE;
-use crate::lull::Lull;
 use crate::sys::clock::monotonic_ns;
 use crate::wait::WaitStrategy;
 
@@ -85,7 +84,6 @@ struct Idleness {
     fuel: u64,
     answered: u64,
     busy_at: u64,
-    lull: Lull,
 }
 
 impl<H: Handler> Shard<H> {
@@ -118,10 +116,7 @@ impl<H: Handler> Shard<H> {
             } else {
                 if answered == 1 {
                     // A single host that waits for its reply: leave it the line it will write next.
-                    idleness
-                        .lull
-                        .found_after(idleness.rounds.min(u32::MAX as u64) as u32);
-                    idleness.lull.wait();
+                    std::hint::spin_loop();
                 }
                 idleness.rounds = 0;
                 idleness.answered += answered;
@@ -268,8 +263,8 @@ impl<H: Handler> Shard<H> {
         };
         for lane in host.lanes.iter_mut().filter(|lane| !lane.closed) {
             visitor.budget = lane.requests.capacity() as usize / LINE;
-            lane.alone = 0; // so that one visit takes all that is there
-                            // What it committed may be nonsense or make the handler panic: it is gone either way.
+            lane.alone = false; // so that one visit takes all that is there
+                                // What it committed may be nonsense or make the handler panic: it is gone either way.
             let _ = catch_unwind(AssertUnwindSafe(|| lane.visit(&mut visitor)));
         }
         Counters::add(&self.counters.requests, host.take_answered());

@@ -16,6 +16,10 @@ use super::shared::HostShared;
 use crate::ring::{MemoryWords, Payload};
 use crate::sys::clock::deadline_in;
 
+/// Pauses of the processor between a call's commit and its first look for the reply: less than any
+/// reply takes, and longer than the engine needs to write one (`docs/decisions/`, 0008).
+const PAUSES_BEFORE_A_LOOK: u32 = 3;
+
 /// A lane taken from a [`Host`](super::Host). Send, not Sync: one thread at a time.
 ///
 /// Dropping it gives it back to the host's pool; replies that were still to come are dropped and
@@ -116,15 +120,15 @@ impl Lane {
         self.sender.batch()
     }
 
-    /// Takes up to `max` replies, in place. Never blocks. Finding none it owns the next request's
-    /// lines, once.
+    /// Takes up to `max` replies, in place. Never blocks. Finding none while one request is under way
+    /// it owns the next request's lines, once.
     ///
     /// # Errors
     /// [`HostError::Gone`] when the engine is gone for good and all its replies have been taken,
     /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
     #[inline(always)]
     pub fn poll(&mut self, max: usize) -> Result<Replies<'_>, HostError> {
-        if !self.receiver.has_reply()? {
+        if !self.receiver.has_reply()? && self.outstanding() == 1 {
             self.sender.own_once();
         }
         self.receiver.poll(max)
@@ -145,12 +149,14 @@ impl Lane {
         self.receiver.wait_and(deadline, || sender.own_once())
     }
 
-    /// Waits for the one reply under way.
+    /// Waits for the one reply under way. A look at once would take the reply's line away from the
+    /// engine just when it is about to write it, so a few pauses come first.
     #[inline(always)]
     fn wait_for_call(&mut self, deadline: Duration) -> Result<bool, HostError> {
-        let sender = &mut self.sender;
-        self.receiver
-            .wait_after_lull(deadline, || sender.own_once())
+        for _ in 0..PAUSES_BEFORE_A_LOOK {
+            std::hint::spin_loop();
+        }
+        self.receiver.wait_and(deadline, || ())
     }
 
     /// Sends a request and waits for its reply: the payload is copied in, the reply's is copied to
@@ -217,8 +223,7 @@ impl Lane {
         fill(&mut claim);
         let number = claim.commit(kind);
         // Now, because a look for the reply takes as long as a line's way here, and stores behind it
-        // would wait for it. And once more when it finds nothing: the engine's look at this request
-        // may have taken the lines.
+        // would wait for it.
         self.sender.own_now();
         if !self.wait_for_call(deadline)? {
             self.receiver.want_from(number.wrapping_add(1));

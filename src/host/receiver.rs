@@ -9,7 +9,6 @@ use super::link::{Link, Track, Untold};
 use super::reader::{Reader, Replies};
 use super::shared::HostShared;
 use crate::layout::{record_bytes, LINE};
-use crate::lull::Lull;
 use crate::ring::Consumer;
 use crate::sys::barrier::Barrier;
 use crate::sys::clock::deadline_in;
@@ -47,14 +46,12 @@ pub struct ReplyReceiver {
     index: u32,
     parts: Option<ReceiverParts>,
     bell: Bell,
-    lull: Lull,
 }
 
 impl ReplyReceiver {
     pub(super) fn new(shared: Arc<HostShared>, index: u32, parts: ReceiverParts) -> Self {
         Self {
             bell: Bell::new(shared.clone(), index),
-            lull: Lull::default(),
             shared,
             index,
             parts: Some(parts),
@@ -101,42 +98,19 @@ impl ReplyReceiver {
             return Ok(true);
         }
         first();
-        Ok(self.spin()?.is_some() || self.wait_asleep(deadline)?)
+        Ok(self.spin()? || self.wait_asleep(deadline)?)
     }
 
-    /// As [`ReplyReceiver::wait_and`], for a reply to what was sent just now: the first look is put
-    /// off until it can be there.
+    /// Looks until there is a reply, for as long as the host's options say.
     #[inline(always)]
-    pub(super) fn wait_after_lull(
-        &mut self,
-        deadline: Duration,
-        first: impl FnOnce(),
-    ) -> Result<bool, HostError> {
-        self.lull.wait();
-        if self.has_reply()? {
-            self.lull.found_after(0);
-            return Ok(true);
-        }
-        first();
-        match self.spin()? {
-            Some(looks) => {
-                self.lull.found_after(looks);
-                Ok(true)
-            }
-            None => self.wait_asleep(deadline),
-        }
-    }
-
-    /// Looks until there is a reply, for as long as the host's options say; gives the looks it took.
-    #[inline(always)]
-    fn spin(&mut self) -> Result<Option<u32>, HostError> {
-        for look in 1..=self.shared.options.spin {
+    fn spin(&mut self) -> Result<bool, HostError> {
+        for _ in 0..self.shared.options.spin {
             std::hint::spin_loop();
             if self.has_reply()? {
-                return Ok(Some(look));
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     #[cold]
