@@ -14,7 +14,10 @@ use super::producer::Cursor;
 use super::record::Record;
 use super::words::{PositionWord, Words};
 use super::Geometry;
-use crate::layout::record_bytes;
+use crate::layout::{record_bytes, HEADER_BYTES, LINE};
+
+/// The most lines of one record to ask for at once; behind them the processor has caught on.
+const EXPECTED_LINES: usize = 8;
 
 /// The half of a ring that reads records. One owner; it may move between threads.
 pub struct Consumer<W, P> {
@@ -150,13 +153,28 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
                 self.capacity,
                 self.payload_limit,
             ) {
-                Meaning::Record { payload } => return self.found(*next, word, header, payload),
+                Meaning::Record { payload } => {
+                    self.expect_lines(word, payload);
+                    return self.found(*next, word, header, payload);
+                }
                 Meaning::Empty => return self.nothing(),
                 Meaning::Padding { bytes } if self.fault.is_none() => {
                     next.position = next.position.wrapping_add(bytes);
                 }
                 Meaning::Padding { .. } => return self.nothing(),
                 Meaning::Corrupt(what) => return Err(self.fail(*next, header, what)),
+            }
+        }
+    }
+
+    /// Asks for the further lines of a record all at once, before anybody looks into the first: each
+    /// takes as long as a line's way here, and they come side by side.
+    #[inline(always)]
+    fn expect_lines(&self, word: usize, payload: u32) {
+        if payload as usize + HEADER_BYTES > LINE {
+            let lines = (record_bytes(payload) as usize / LINE).min(EXPECTED_LINES);
+            for line in 1..lines {
+                self.words.expect(word + line * (LINE / 8));
             }
         }
     }

@@ -35,6 +35,10 @@ pub trait Words {
     /// Reads a word whose visibility an earlier [`Words::observe`] has settled.
     fn load(&self, word: usize) -> u64;
 
+    /// Says that the line of `word` will be read soon. A hint; does nothing where there is none.
+    #[inline(always)]
+    fn expect(&self, _word: usize) {}
+
     /// Writes a word that a later [`Words::publish`] makes visible.
     fn store(&self, word: usize, value: u64);
 }
@@ -123,6 +127,15 @@ impl MemoryWords {
 }
 
 impl Words for MemoryWords {
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn expect(&self, word: usize) {
+        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+        let line = std::ptr::from_ref(self.word(word)).cast::<i8>();
+        // SAFETY: a prefetch has no effect but on caches, and SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
+    }
+
     #[inline(always)]
     fn count(&self) -> usize {
         self.mask + 1
