@@ -194,7 +194,7 @@ impl Bench<'_> {
                     some => sent += some,
                 }
             }
-            let mut replies = self.attached.lane.poll(usize::MAX)?;
+            let mut replies = self.attached.lane.poll(4 * BURST as usize)?;
             while let Some(reply) = replies.next().map_err(HostError::from)? {
                 let payload = reply.payload();
                 for index in 0..words {
