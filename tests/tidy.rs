@@ -27,9 +27,9 @@ const NOT_OURS: [&str; 7] = [
     concat!("/wo", "rk/"),
     concat!("/ro", "ot/"),
     concat!("/tmp/", "wt"),
-    concat!("registry.", "npmjs.org"),
-    concat!("static.", "crates.io"),
-    concat!("index.", "crates.io"),
+    concat!("registry.npm", "js.org"),
+    concat!("static.crates", ".io"),
+    concat!("index.crates", ".io"),
     concat!("proxy.", "golang.org"),
 ];
 
