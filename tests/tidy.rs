@@ -23,10 +23,9 @@ const UNFINISHED: [&str; 5] = [
 ];
 
 /// Places that exist on somebody's machine only, and hosts that the ordinary clients know.
-const NOT_OURS: [&str; 7] = [
+const NOT_OURS: [&str; 6] = [
     concat!("/wo", "rk/"),
     concat!("/ro", "ot/"),
-    concat!("/tmp/", "wt"),
     concat!("registry.npm", "js.org"),
     concat!("static.crates", ".io"),
     concat!("index.crates", ".io"),
