@@ -263,8 +263,9 @@ impl<H: Handler> Shard<H> {
         };
         for lane in host.lanes.iter_mut().filter(|lane| !lane.closed) {
             visitor.budget = lane.requests.capacity() as usize / LINE;
-            lane.alone = false; // so that one visit takes all that is there
-                                // What it committed may be nonsense or make the handler panic: it is gone either way.
+            // All that is there, in one visit. It may be nonsense or make the handler panic: the host is
+            // gone either way.
+            lane.alone = false;
             let _ = catch_unwind(AssertUnwindSafe(|| lane.visit(&mut visitor)));
         }
         Counters::add(&self.counters.requests, host.take_answered());
