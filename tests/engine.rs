@@ -264,6 +264,28 @@ fn a_deadline_says_that_it_may_have_been_executed_and_the_late_reply_is_dropped(
 }
 
 #[test]
+fn a_poll_never_gives_the_reply_of_a_call_that_was_given_up() {
+    let scratch = Scratch::new("given-up");
+    let _engine = Running::at(&scratch.socket());
+    let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
+    let mut lane = host.lane().expect("a lane");
+    let slow = 20u64.to_le_bytes();
+    for round in 1..=5 {
+        let late = lane.call(SLEEP_MS, &slow, &mut [], Duration::from_millis(1));
+        assert!(matches!(late, Err(HostError::Deadline { .. })));
+        eventually("the late reply is dropped", || {
+            let mut replies = lane.poll(8).expect("alive");
+            assert!(
+                replies.next().expect("sound").is_none(),
+                "nobody waits for it"
+            );
+            drop(replies);
+            host.counts().late_replies == round
+        });
+    }
+}
+
+#[test]
 fn a_lane_given_back_is_taken_again_without_its_predecessors_replies() {
     let scratch = Scratch::new("pool");
     let _engine = Running::at(&scratch.socket());

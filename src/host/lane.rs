@@ -131,7 +131,7 @@ impl Lane {
         if !self.receiver.has_reply()? && self.outstanding() == 1 {
             self.sender.own_once();
         }
-        self.receiver.poll(max)
+        Ok(self.receiver.take(max))
     }
 
     /// Waits until there is a reply or the deadline passes; says whether there is one. Spins first,
@@ -156,7 +156,7 @@ impl Lane {
         for _ in 0..PAUSES_BEFORE_A_LOOK {
             std::hint::spin_loop();
         }
-        self.receiver.wait_and(deadline, || ())
+        self.receiver.wait(deadline)
     }
 
     /// Sends a request and waits for its reply: the payload is copied in, the reply's is copied to
@@ -229,7 +229,7 @@ impl Lane {
             self.receiver.want_from(number.wrapping_add(1));
             return Err(HostError::Deadline { number });
         }
-        let mut replies = self.receiver.poll(1)?;
+        let mut replies = self.receiver.take(1);
         match replies.next()? {
             Some(reply) => Ok(read(reply.kind(), reply.payload())),
             None => Err(HostError::Corrupt("a reply vanished".into())),

@@ -71,11 +71,16 @@ impl ReplyReceiver {
     #[inline(always)]
     pub fn poll(&mut self, max: usize) -> Result<Replies<'_>, HostError> {
         self.has_reply()?;
+        Ok(self.take(max))
+    }
+
+    /// As [`ReplyReceiver::poll`], right after a look. Nothing while the next reply belongs to nobody:
+    /// it may come just now.
+    #[inline(always)]
+    pub(super) fn take(&mut self, max: usize) -> Replies<'_> {
         let parts = self.parts.as_mut().expect("present until dropped");
-        Ok(Replies::new(
-            parts.reader.consumer.poll(max),
-            &mut self.bell,
-        ))
+        let max = if parts.reader.is_behind() { 0 } else { max };
+        Replies::new(parts.reader.consumer.poll(max), &mut self.bell)
     }
 
     /// Waits until there is a reply or the deadline passes; says whether there is one. Spins first,
@@ -83,6 +88,7 @@ impl ReplyReceiver {
     ///
     /// # Errors
     /// As [`ReplyReceiver::poll`].
+    #[inline(always)]
     pub fn wait(&mut self, deadline: Duration) -> Result<bool, HostError> {
         self.wait_and(deadline, || ())
     }

@@ -155,7 +155,7 @@ impl RequestSender {
     pub(super) fn own_once(&mut self) {
         if self.may_own {
             self.may_own = false;
-            self.producer().own_next_lines();
+            self.own_now();
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::attach::LaneResume;
 use crate::layout::LINE;
 use crate::ring::{Consumer, Cursor, PositionWord, Words};
 
-/// The last committed reply of `lane` on the dead `link`, and where the walk began.
+/// Number of the last committed reply of `lane` on the dead `link`.
 pub(super) fn last_reply(link: &Link, lane: u32, track: &Track) -> u64 {
     let (epoch, at) = track.read();
     let start = if epoch == link.epoch() {
