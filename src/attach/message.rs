@@ -35,7 +35,7 @@
 //!  80                 84               88               92                96
 //!  ├─ request pages u32┼─ reply pages u32┼─ membarrier u32┼─ event rings u32┤
 //!  96               100                   104                  112                 176        184
-//!  ├─ descriptors u32┼─ service version u32┼─ event capacity u64┼─ service name [64] ┼─ life u64 ┼─ reserved …
+//!  ├─ descriptors u32┼─ service version u32┼─ event capacity u64┼─ service name [64]┼─ life u64 ┼─ zero
 //!
 //!  an event ring: region bytes u64 │ pages u32 │ shard u32
 //!
