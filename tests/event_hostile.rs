@@ -129,9 +129,8 @@ fn every_impossible_place_to_go_on_is_told() {
         let found = reader.poll(&mut []);
         found.map_err(|corrupt| corrupt.what)
     };
-    let overrun = |position, number| {
-        spoil(&[(OVERWRITTEN, 512), (POSITION, position), (NUMBER, number)])
-    };
+    let overrun =
+        |position, number| spoil(&[(OVERWRITTEN, 512), (POSITION, position), (NUMBER, number)]);
     let fault = |position, number| Err(EventFault::Rejoin { position, number });
     assert!(matches!(overrun(512, 5), Ok(EventPoll::Overrun(lost)) if lost.last == 4));
     assert_eq!(overrun(512, 10), fault(512, 10), "more numbers than lines");
@@ -140,7 +139,11 @@ fn every_impossible_place_to_go_on_is_told() {
     assert_eq!(overrun(512, 0), fault(512, 0), "back");
     assert_eq!(overrun(1 << 63, 5), fault(1 << 63, 5), "back");
     let far = spoil(&[(OVERWRITTEN, 1 << 63)]);
-    assert_eq!(far, Ok(EventPoll::Empty), "a position before all others gives nothing up");
+    assert_eq!(
+        far,
+        Ok(EventPoll::Empty),
+        "a position before all others gives nothing up"
+    );
     let odd = spoil(&[(SEQUENCE, 7), (OVERWRITTEN, 64)]);
     assert_eq!(odd, fault(0, 0), "a pair that was never written");
 }

@@ -53,7 +53,10 @@ impl Judge {
         match reader.poll(&mut buffer).expect("a sound ring") {
             EventPoll::Empty => return false,
             EventPoll::Overrun(lost) => {
-                assert_eq!(lost.first, self.expected, "what is lost begins where it stood");
+                assert_eq!(
+                    lost.first, self.expected,
+                    "what is lost begins where it stood"
+                );
                 assert!(lost.last.wrapping_sub(lost.first) < 1 << 40, "{lost}");
                 self.expected = lost.last.wrapping_add(1);
                 self.lost += lost.count();
