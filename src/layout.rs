@@ -263,7 +263,9 @@ pub const fn event_line_offset(ring: u32) -> u64 {
 
 const _: () = {
     assert!(EVENT_LINES_OFFSET + MAX_EVENT_RINGS * LINE <= LANES_OFFSET);
-    assert!(EVENT_REJOIN_ODD == EVENT_REJOIN_EVEN + 16 && EVENT_REJOIN_ODD + 16 <= EVENT_RING_OFFSET);
+    assert!(
+        EVENT_REJOIN_ODD == EVENT_REJOIN_EVEN + 16 && EVENT_REJOIN_ODD + 16 <= EVENT_RING_OFFSET
+    );
     assert!(RECORD_PAYLOAD == HEADER_BYTES);
     assert!(SHARD_LINES_OFFSET + MAX_SHARDS * LINE <= LANES_OFFSET);
     assert!(LANE_IN_USE + 8 <= LANE_CONTROL_BYTES);

@@ -71,9 +71,9 @@ proptest! {
         for (place, value, how) in words {
             let value = match how {
                 0 => value,
-                1 => value % 64 << 32 | (value >> 40) % 160,     // a header, nearly
+                1 => ((value % 64) << 32) | ((value >> 40) % 160),     // a header, nearly
                 2 => value % 4096 / 64 * 64,                      // a position, nearly
-                _ => (1 + value % 40) << 32 | 1 << 31 | value >> 8 & 0x1c0, // a padding, nearly
+                _ => ((1 + value % 40) << 32) | (1 << 31) | (value >> 8 & 0x1c0), // a padding, nearly
             };
             memory.set(place, value);
         }
@@ -99,7 +99,7 @@ proptest! {
             let (place, value, how) = script[step as usize % script.len()];
             let value = match how {
                 0 => value,
-                1 => value % 64 << 32 | (value >> 40) % 160,
+                1 => ((value % 64) << 32) | ((value >> 40) % 160),
                 _ => step * 64 + value % 256,
             };
             spoiled.set(place, value);

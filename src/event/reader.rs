@@ -156,6 +156,25 @@ impl<W: Words, C: ControlWords> EventReader<W, C> {
         Ok(EventPoll::Empty)
     }
 
+    /// Is there something for [`EventReader::poll`] to answer: an event, an overrun or an error? A look at
+    /// two words; copies nothing.
+    #[inline]
+    pub fn has_news(&mut self) -> bool {
+        let offset = self.next.position & (self.geometry.capacity - 1);
+        let header = self.words.observe((offset / 8) as usize); // `commit`
+        self.control.acquire_fence(); // `overrun`, with the writer's fence
+        let overwritten = self.control.observe(ControlWord::Overwritten);
+        let Geometry {
+            capacity,
+            payload_limit,
+        } = self.geometry;
+        let number = self.next.number;
+        let found = meaning(header, number, capacity - offset, capacity, payload_limit);
+        found != Meaning::Empty
+            || is_behind(self.next.position, overwritten)
+            || self.fault.is_some()
+    }
+
     /// Passes over all that is there; what comes from now on is next. Returns how many events were
     /// passed over or lost.
     ///

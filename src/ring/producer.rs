@@ -182,7 +182,11 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     pub(crate) fn need(&self, payload: usize) -> Result<u64, ClaimError> {
         let bytes = record_bytes(self.checked(payload)?);
         let to_end = self.capacity - (self.end.position & (self.capacity - 1));
-        Ok(if bytes > to_end { to_end + bytes } else { bytes })
+        Ok(if bytes > to_end {
+            to_end + bytes
+        } else {
+            bytes
+        })
     }
 
     /// Bytes that may be written behind the committed end, as far as is known.
