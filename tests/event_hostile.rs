@@ -9,16 +9,12 @@ mod steps;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use ironhoard::event::{EventCorrupt, EventFault, EventPoll, EventReader, EventWriter};
-use ironhoard::ring::{CorruptKind, Cursor, Geometry};
+use ironhoard::event::{EventCorrupt, EventPoll, EventReader, EventWriter};
+use ironhoard::ring::{Cursor, Geometry};
 use proptest::prelude::*;
 use steps::{Memory, Steps};
 
 const LINES: usize = 8;
-const OVERWRITTEN: usize = LINES * 8;
-const SEQUENCE: usize = OVERWRITTEN + 1;
-const POSITION: usize = OVERWRITTEN + 2;
-const NUMBER: usize = OVERWRITTEN + 3;
 
 fn reader(memory: &Rc<Memory>) -> (EventReader<Steps, Steps>, Steps) {
     let steps = Steps::new(memory);
@@ -115,55 +111,4 @@ proptest! {
             }
         }
     }
-}
-
-/// Where nonsense is told from truth: one word at a time.
-#[test]
-fn every_impossible_place_to_go_on_is_told() {
-    let spoil = |changes: &[(usize, u64)]| {
-        let memory = sound(0);
-        let (mut reader, _) = reader(&memory);
-        for &(place, value) in changes {
-            memory.set(place, value);
-        }
-        let found = reader.poll(&mut []);
-        found.map_err(|corrupt| corrupt.what)
-    };
-    let overrun =
-        |position, number| spoil(&[(OVERWRITTEN, 512), (POSITION, position), (NUMBER, number)]);
-    let fault = |position, number| Err(EventFault::Rejoin { position, number });
-    assert!(matches!(overrun(512, 5), Ok(EventPoll::Overrun(lost)) if lost.last == 4));
-    assert_eq!(overrun(512, 10), fault(512, 10), "more numbers than lines");
-    assert_eq!(overrun(513, 5), fault(513, 5), "off a line");
-    assert_eq!(overrun(448, 5), fault(448, 5), "it is lost itself");
-    assert_eq!(overrun(512, 0), fault(512, 0), "back");
-    assert_eq!(overrun(1 << 63, 5), fault(1 << 63, 5), "back");
-    let far = spoil(&[(OVERWRITTEN, 1 << 63)]);
-    assert_eq!(
-        far,
-        Ok(EventPoll::Empty),
-        "a position before all others gives nothing up"
-    );
-    let odd = spoil(&[(SEQUENCE, 7), (OVERWRITTEN, 64)]);
-    assert_eq!(odd, fault(0, 0), "a pair that was never written");
-}
-
-#[test]
-fn every_impossible_header_is_told() {
-    for (header, what) in [
-        (1 << 32 | 5, CorruptKind::TooShort),
-        (1 << 32 | 81, CorruptKind::TooLong),
-        (1 << 32 | 1 << 31 | 512, CorruptKind::Padding),
-    ] {
-        let memory = sound(0);
-        let (mut reader, _) = reader(&memory);
-        memory.set(0, header);
-        let found = reader.poll(&mut []).expect_err("nonsense");
-        assert_eq!((found.number, found.what), (1, what.into()));
-        assert!(found.to_string().contains("attach anew"));
-    }
-    let memory = sound(1);
-    memory.set(1, 1 << 32);
-    let found = reader(&memory).0.poll(&mut []).expect_err("nonsense");
-    assert_eq!(found.what, CorruptKind::NumberHigh.into());
 }

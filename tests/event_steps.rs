@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use event::{publish, Judge};
-use ironhoard::event::{EventPoll, EventReader, EventWriter, Lost};
+use ironhoard::event::{EventPoll, EventReader, EventWriter};
 use ironhoard::ring::{Cursor, Geometry};
 use steps::{Memory, Steps};
 
@@ -147,102 +147,4 @@ fn numbers_and_positions_wrap() {
             assert!(judge.lost > 0 && judge.read > 0);
         }
     }
-}
-
-/// An abort shows nothing and uses no number, also where it gave old events up.
-#[test]
-fn an_aborted_claim_is_never_seen() {
-    let mut pair = pair(8, Cursor::START);
-    let mut judge = Judge::new(1, &[64, 8]);
-    for round in 0..40 {
-        let mut writer = pair.writer.borrow_mut();
-        let number = writer.next_number();
-        let mut claim = writer.claim(64).expect("within the limit");
-        for index in 0..8 {
-            claim.put_u64(index, number << 32 | 64); // each word looks like the next event
-        }
-        drop(claim);
-        assert_eq!(writer.next_number(), number);
-        publish(&mut writer, &[64, 8]);
-        drop(writer);
-        if round % 5 == 0 {
-            while judge.poll(&mut pair.reader) {}
-        }
-    }
-    judge.finish(&mut pair.reader, 41);
-}
-
-/// Nothing is given up before it must be: a reader that keeps within five eighths loses nothing, and what
-/// a new reader is offered is half of the ring at least.
-#[test]
-fn what_is_retained() {
-    let mut pair = pair(64, Cursor::START);
-    let mut judge = Judge::new(1, &[8]);
-    for round in 0..200 {
-        for _ in 0..40 {
-            publish(&mut pair.writer.borrow_mut(), &[8]);
-        }
-        let next = pair.writer.borrow().next_number();
-        judge.finish(&mut pair.reader, next);
-        let geometry = Geometry::new(64 * 64).expect("a possible shape");
-        let words = pair.loads.clone();
-        let late = EventReader::new(words.clone(), words, geometry).expect("a possible shape");
-        let offered = next - late.next_number();
-        assert!(round == 0 || offered >= 46, "{offered} of 64");
-    }
-    assert_eq!(judge.lost, 0);
-}
-
-#[test]
-fn a_payload_above_the_limit_is_refused_and_the_ring_goes_on() {
-    let mut pair = pair(8, Cursor::START);
-    let mut writer = pair.writer.borrow_mut();
-    assert_eq!(writer.payload_limit(), 64);
-    let refused = writer.claim(65).err().map(|error| error.to_string());
-    assert!(refused.is_some_and(|text| text.contains("limit is 64 bytes")));
-    publish(&mut writer, &[8]);
-    let mut judge = Judge::new(1, &[8]);
-    judge.finish(&mut pair.reader, 2);
-}
-
-/// A short buffer gets the beginning and learns the length.
-#[test]
-fn a_short_buffer_gets_the_beginning() {
-    let mut pair = pair(8, Cursor::START);
-    let mut writer = pair.writer.borrow_mut();
-    let mut claim = writer.claim(20).expect("within the limit");
-    claim.write(b"twenty bytes, really");
-    assert_eq!((claim.number(), claim.publish(3)), (1, 1));
-    let mut buffer = [0; 6];
-    let found = pair.reader.poll(&mut buffer).expect("sound");
-    let EventPoll::Event(event) = found else {
-        panic!("{found:?}");
-    };
-    assert_eq!((event.len, event.copied, &buffer), (20, 6, b"twenty"));
-}
-
-/// A reader that was stopped wakes up where the low half of its number stands again.
-#[test]
-fn four_billion_events_later_is_an_overrun() {
-    let memory = Memory::new(8);
-    let steps = Steps::new(&memory);
-    let geometry = Geometry::new(8 * 64).expect("a possible shape");
-    let writer = |start| EventWriter::new(steps.clone(), steps.clone(), geometry, start);
-    let _first = writer(Cursor::START).expect("a possible shape");
-    let reader = EventReader::new(steps.clone(), steps.clone(), geometry);
-    let mut reader = reader.expect("a possible shape");
-    // All that happened meanwhile is a writer that stands there.
-    let start = Cursor {
-        position: 64 << 32,
-        number: 1 + (1 << 32),
-    };
-    let mut late = writer(start).expect("a possible shape");
-    publish(&mut late, &[8]);
-    let lost = Lost {
-        first: 1,
-        last: 1 << 32,
-    };
-    assert_eq!(reader.poll(&mut []), Ok(EventPoll::Overrun(lost)));
-    let found = reader.poll(&mut []);
-    assert!(matches!(found, Ok(EventPoll::Event(event)) if event.number == 1 + (1 << 32)));
 }
