@@ -82,8 +82,8 @@ pub const EVENT_MUTANTS: &[Mutant] = &[
         EVENT_STEPS,
         "padding_takes_no_room",
         "producer.rs",
-        "Ok(if bytes > to_end { to_end + bytes } else { bytes })",
-        "Ok(if bytes > to_end { bytes } else { bytes })",
+        "            to_end + bytes\n",
+        "            bytes\n",
     ),
     mutant(
         EVENT_STEPS,
