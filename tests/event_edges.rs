@@ -176,7 +176,9 @@ fn every_impossible_header_is_told() {
         let found = reader.poll(&mut []).expect_err("nonsense");
         assert_eq!((found.number, found.what), (1, what.into()));
         assert!(found.to_string().contains("attach anew"));
-        assert!(reader.has_news(), "an error is an answer");
+        memory.set(0, 0);
+        assert!(reader.has_news(), "an error is an answer, and stays");
+        assert_eq!(reader.poll(&mut []), Err(found));
     }
     let (memory, mut reader) = sound(1);
     memory.set(1, 1 << 32);

@@ -298,6 +298,28 @@ fn waiting_ends_with_the_deadline() {
     assert!((30..5000).contains(&begun.elapsed().as_millis()));
 }
 
+/// How often this thread has gone to sleep.
+fn sleeps() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").expect("of this thread");
+    let line = status.lines().find(|line| line.starts_with("voluntary"));
+    let number = line.and_then(|line| line.split_whitespace().last());
+    number.expect("a number").parse().expect("a number")
+}
+
+/// A shard that serves nothing of this host keeps its doorbell all the same: a hung-up one would wake
+/// whoever sleeps on it again and again.
+#[test]
+fn a_shard_without_lanes_of_a_host_lets_it_sleep() {
+    let scratch = Scratch::new("events-asleep");
+    let _engine = Running::start(options(&scratch.socket()).unpinned(2), true);
+    let host = host(&scratch.socket(), 1); // one lane, one ring of shard 0
+    let mut events = host.events(0).expect("a ring");
+    let before = sleeps();
+    assert!(!events.wait(Duration::from_millis(400)).expect("alive"));
+    let naps = sleeps() - before;
+    assert!(naps < 50, "woken {naps} times by nobody");
+}
+
 /// A thread that waits for events and one that waits for a reply share the doorbells of their host.
 #[test]
 fn events_and_replies_wake_threads_of_one_host() {
