@@ -422,7 +422,7 @@ fn wishes_that_cannot_be_are_refused() {
         ..Wishes::default()
     };
     assert_eq!(refusal(&scratch.socket(), nothing).0, RefusalCode::Lanes);
-    drop(engine.stop());
+    engine.stop();
 
     let bare = EngineOptions::new(scratch.socket());
     let _engine = Running::start(bare, true);
