@@ -30,6 +30,7 @@ use super::engine::{ECHO, STREAM};
 use super::floor::Kind;
 use super::memory::FloorMemory;
 use super::stream::{self, expected_sum, word_value, Commit, RING_BYTES};
+use super::stream_floor::BACK_OFF;
 use super::turns::{Moment, Turns, TurnsClass, TurnsSummary};
 
 /// Laps of the ring that are timed in one slice.
@@ -196,6 +197,7 @@ impl Bench<'_> {
                     some => sent += some,
                 }
             }
+            let before = taken;
             let mut replies = self.attached.lane.poll(4 * BURST as usize)?;
             while let Some(reply) = replies.next().map_err(HostError::from)? {
                 let payload = reply.payload();
@@ -204,9 +206,21 @@ impl Bench<'_> {
                 }
                 taken += 1;
             }
+            drop(replies);
+            if taken - before < BURST {
+                back_off(); // it has caught up with the engine
+            }
         }
         let expected = expected_sum(0, count, words);
         check("the sum of the replies' words", expected, sum)
+    }
+}
+
+/// Leaves the lines that are being written alone for a moment, as the reader of the floor does.
+#[inline(always)]
+fn back_off() {
+    for _ in 0..BACK_OFF {
+        std::hint::spin_loop();
     }
 }
 
