@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use crate::event::MemoryControl;
 use crate::layout;
 use crate::region::Mapping;
 use crate::ring::{Geometry, MemoryPosition, MemoryWords};
@@ -86,6 +87,18 @@ impl Regions {
         flag(&self.request, offset)
     }
 
+    /// Raised while the host's waiter on event ring `ring` sleeps; the host writes it.
+    pub(crate) fn event_flag(&self, ring: u32) -> MemoryFlag {
+        let offset = event_line(ring) + layout::EVENT_NEED_WAKEUP as u64;
+        flag(&self.request, offset)
+    }
+
+    /// The number of the event that the host expects next; the host writes it.
+    pub(crate) fn event_next(&self, ring: u32) -> MemoryFlag {
+        let offset = event_line(ring) + layout::EVENT_NEXT_NUMBER as u64;
+        flag(&self.request, offset)
+    }
+
     /// Raised while `shard` sleeps; the engine writes it.
     pub(crate) fn shard_flag(&self, shard: u32) -> MemoryFlag {
         assert!((shard as usize) < layout::MAX_SHARDS);
@@ -128,6 +141,27 @@ pub(crate) fn position(mapping: &Arc<impl Segment>, offset: u64) -> MemoryPositi
     // SAFETY: 8 mapped bytes while the mapping lives; only the side whose mapping is writable
     // publishes, by the roles of host and engine above.
     unsafe { MemoryPosition::new(word, mapping.clone()) }.expect("aligned by the layout")
+}
+
+/// The event line of `ring`, in the request region.
+fn event_line(ring: u32) -> u64 {
+    assert!((ring as usize) < layout::MAX_EVENT_RINGS);
+    layout::event_line_offset(ring)
+}
+
+/// Words and control words of the event ring that lies in `region`.
+pub(crate) fn event_words(region: &Arc<Mapping>, capacity: u64) -> (MemoryWords, MemoryControl) {
+    let base = address(region, layout::EVENT_RING_OFFSET as u64, capacity);
+    // SAFETY: `capacity` bytes from `base` on are mapped while the owner (the mapping) lives; shared
+    // memory holds plain integers. The engine makes one writer of them, which no other mapping of this
+    // process overlaps; hosts make readers.
+    let words = unsafe { MemoryWords::new(base, capacity, region.clone()) };
+    // SAFETY: the first page of the mapping; all access to it is atomic.
+    let control = unsafe { MemoryControl::new(region.as_ptr(), region.clone()) };
+    (
+        words.expect("aligned by the layout"),
+        control.expect("aligned by the layout"),
+    )
 }
 
 fn flag(mapping: &Arc<Mapping>, offset: u64) -> MemoryFlag {

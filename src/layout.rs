@@ -76,6 +76,45 @@ pub const SHARD_LINES_OFFSET: usize = 64;
 /// The most shards an engine can have.
 pub const MAX_SHARDS: usize = 48;
 
+// Event line of an event ring, in the request region (written by the host): where the reply region has
+// its shard lines.
+//
+// ```text
+//  0                      8                  16    64
+//  ├─ next number u64 ────┼─ need_wakeup u64 ┼ zero ┤
+// ```
+
+/// Request region only: the event line of event ring `i` lies at `EVENT_LINES_OFFSET + 64 * i`.
+pub const EVENT_LINES_OFFSET: usize = 64;
+/// The most event rings an engine can have.
+pub const MAX_EVENT_RINGS: usize = 48;
+/// In an event line: the number of the event that the host expects next; for people who look on.
+pub const EVENT_NEXT_NUMBER: usize = 0;
+/// In an event line: raised (odd) while the host's waiter on this event ring sleeps.
+pub const EVENT_NEED_WAKEUP: usize = 8;
+
+// The region of an event ring (written by the engine, read by every host):
+//
+// ```text
+//  0          64              128                                            176    4096
+//  ├─ header ─┼─ overwritten ─┼─ sequence u64 │ zero │ even pair │ odd pair ─┼ zero ─┼─ ring …
+// ```
+// A pair is {position u64, number u64} of a retained record; the one of the sequence's parity counts.
+
+/// The region of an event ring. Its header names the engine's life where the others name a host, and
+/// the ring's index where they have an epoch.
+pub const ROLE_EVENT: u32 = 3;
+/// Event region: all records that start before this position (u64) are lost.
+pub const EVENT_OVERWRITTEN: usize = 64;
+/// Event region: the sequence word (u64) of the rejoin pairs; its parity says which pair counts.
+pub const EVENT_SEQUENCE: usize = 128;
+/// Event region: position and number of a retained record, for even sequences.
+pub const EVENT_REJOIN_EVEN: usize = 144;
+/// Event region: the same, for odd sequences.
+pub const EVENT_REJOIN_ODD: usize = 160;
+/// Event region: where the ring begins.
+pub const EVENT_RING_OFFSET: usize = 4096;
+
 /// Where the lane control blocks begin, in both regions.
 pub const LANES_OFFSET: usize = 4096;
 /// Size of a lane control block.
@@ -202,7 +241,31 @@ pub const fn reply_position_offset(lane: u32, epoch: u64) -> u64 {
     lane_control_offset(lane) + LANE_REPLY_POSITION as u64 + (epoch & 1) * 8
 }
 
+/// Bytes the region of an event ring of `capacity` bytes needs, before rounding up to whole pages.
+///
+/// ```
+/// use ironhoard::layout::event_region_bytes;
+/// assert_eq!(event_region_bytes(1 << 20), 4096 + (1 << 20));
+/// ```
+pub const fn event_region_bytes(capacity: u64) -> u64 {
+    EVENT_RING_OFFSET as u64 + capacity
+}
+
+/// Offset, in the request region, of the host's event line of event ring `ring`.
+///
+/// ```
+/// use ironhoard::layout::event_line_offset;
+/// assert_eq!((event_line_offset(0), event_line_offset(47)), (64, 3072));
+/// ```
+pub const fn event_line_offset(ring: u32) -> u64 {
+    EVENT_LINES_OFFSET as u64 + ring as u64 * LINE as u64
+}
+
 const _: () = {
+    assert!(EVENT_LINES_OFFSET + MAX_EVENT_RINGS * LINE <= LANES_OFFSET);
+    assert!(
+        EVENT_REJOIN_ODD == EVENT_REJOIN_EVEN + 16 && EVENT_REJOIN_ODD + 16 <= EVENT_RING_OFFSET
+    );
     assert!(RECORD_PAYLOAD == HEADER_BYTES);
     assert!(SHARD_LINES_OFFSET + MAX_SHARDS * LINE <= LANES_OFFSET);
     assert!(LANE_IN_USE + 8 <= LANE_CONTROL_BYTES);

@@ -66,6 +66,7 @@
 //! | a shard polls the lane, lets the [`Handler`](engine::Handler) answer, commits the reply | [`engine`] |
 //! | the reply travels through a ring of the same kind | [`ring`] |
 //! | the host polls it, or sleeps until the doorbell rings | [`host`], [`wait`] |
+//! | what concerns all hosts: one writer, many readers | [`event`] |
 //! | before all that: who are you, and here is the memory | [`attach`], [`region`] |
 //! | where each byte lies | [`layout`] |
 //! | pinning, membarrier, the clock | [`sys`] |
@@ -95,6 +96,7 @@
 
 pub mod attach;
 pub mod engine;
+pub mod event;
 pub mod host;
 mod lane;
 pub mod layout;

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use ironhoard::attach::Wishes;
 use ironhoard::engine::{Engine, EngineOptions, Handler, Reply, Request, Status};
-use ironhoard::host::{Host, HostError, HostOptions, Lane, ReplyReceiver, SharedSender};
+use ironhoard::host::{
+    EventAnswer, EventReceiver, Host, HostError, HostOptions, Lane, ReplyReceiver, SharedSender,
+};
 use ironhoard::region::PageMode;
 use ironhoard::wait::WaitStrategy;
 
@@ -54,6 +56,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Turns a copy of the request round in the arena.
 const REVERSE: u16 = 1;
+/// As `REVERSE`, and the same to everybody as an event.
+const ANNOUNCE: u16 = 3;
 /// Answers with the allocations of the shard's thread.
 const ALLOCATED: u16 = 2;
 
@@ -74,6 +78,15 @@ impl Handler for Mirror {
         };
         scratch.copy_from_slice(bytes);
         scratch.reverse();
+        if request.kind() == ANNOUNCE {
+            match request.event(0, scratch.len()) {
+                Ok(mut event) => {
+                    event.payload().copy_from_slice(scratch);
+                    event.publish(ANNOUNCE);
+                }
+                Err(_) => return Status::code(3),
+            }
+        }
         match reply.payload(scratch.len()) {
             Ok(place) => {
                 place.copy_from_slice(scratch);
@@ -170,6 +183,24 @@ fn groups(sender: &SharedSender, receiver: &mut ReplyReceiver, requests: u64) {
     }
 }
 
+/// Calls that are announced, and their events; now and then this reader is overrun.
+fn announced(lane: &mut Lane, events: &mut EventReceiver, calls: u64) {
+    let mut answer = [0; 64];
+    for number in 0..calls {
+        let request = number.to_le_bytes();
+        let reply = lane.call(ANNOUNCE, &request, &mut answer, PATIENCE);
+        assert_eq!(reply.expect("a reply").status, 0);
+        let behind = number % 4096 > 2048; // 4 KiB hold 64 of these
+        if !behind {
+            match events.poll(&mut answer).expect("sound") {
+                EventAnswer::Event(event) => assert_eq!(event.len, 8),
+                EventAnswer::Overrun(lost) => assert!(lost.count() > 1000),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
 /// Allocations of the shard's thread so far.
 fn shard_allocations(lane: &mut Lane) -> u64 {
     let mut answer = [0; 8];
@@ -190,7 +221,9 @@ fn nothing_allocated(what: &str, asked: &mut Lane, mut work: impl FnMut(u64)) {
 #[test]
 fn steady_traffic_allocates_nothing() {
     let scratch = Scratch::new("no-allocations");
-    let options = EngineOptions::new(scratch.socket()).wait(WaitStrategy::Busy);
+    let options = EngineOptions::new(scratch.socket())
+        .wait(WaitStrategy::Busy)
+        .event_rings(1, 4096);
     let engine = Engine::bind(options).expect("bound");
     let stop = engine.stop_handle();
     let running = std::thread::spawn(|| engine.run(|_| Mirror).expect("ran"));
@@ -200,6 +233,7 @@ fn steady_traffic_allocates_nothing() {
             request_capacity: 1 << 16,
             reply_capacity: 1 << 16,
             pages: PageMode::Small,
+            event_rings: 1,
             ..Wishes::default()
         },
         spin: u32::MAX, // never asleep: falling asleep is no steady state, and may allocate
@@ -216,6 +250,10 @@ fn steady_traffic_allocates_nothing() {
         single_commits(&mut lane, requests)
     });
     nothing_allocated("batch", &mut asked, |requests| batches(&mut lane, requests));
+    let mut events = host.events(0).expect("a ring");
+    nothing_allocated("event", &mut asked, |requests| {
+        announced(&mut lane, &mut events, requests)
+    });
     nothing_allocated("group", &mut asked, |requests| {
         groups(&sender, &mut receiver, requests)
     });
@@ -224,7 +262,7 @@ fn steady_traffic_allocates_nothing() {
         "the counters count"
     );
 
-    drop((asked, lane, sender, receiver, host));
+    drop((asked, lane, events, sender, receiver, host));
     stop.stop();
     let counts = running.join().expect("no panic outside of a handler");
     assert!(counts.requests >= 4 * REQUESTS);

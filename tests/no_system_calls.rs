@@ -1,4 +1,5 @@
-//! While both sides are awake, a message costs no system call on either of them.
+//! While both sides are awake, a message costs no system call on either of them, nor does an event that is
+//! published with each.
 //!
 //! Two real processes exchange calls for as long as the test wants. Meanwhile `strace` watches two
 //! threads and no others: the engine's shard and the host's caller. Whatever it writes down is a
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use ironhoard::attach::Wishes;
 use ironhoard::engine::{Engine, EngineOptions, Handler, Reply, Request, Status};
-use ironhoard::host::{Host, HostOptions};
+use ironhoard::host::{EventAnswer, Host, HostOptions};
 use ironhoard::region::PageMode;
 use ironhoard::wait::WaitStrategy;
 
@@ -31,6 +32,9 @@ struct Echo;
 
 impl Handler for Echo {
     fn handle(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
+        let mut event = request.event(0, 8).expect("there is always room");
+        event.write(&request.number().to_le_bytes());
+        event.publish(1);
         let written = match request.kind() {
             THREAD => reply.write(&this_thread().to_le_bytes()),
             _ => reply
@@ -49,7 +53,9 @@ fn this_thread() -> u64 {
 #[test]
 fn role_engine() {
     let Some(path) = role_path() else { return };
-    let options = EngineOptions::new(path).wait(WaitStrategy::Busy);
+    let options = EngineOptions::new(path)
+        .wait(WaitStrategy::Busy)
+        .event_rings(1, 1 << 16);
     let engine = Engine::bind(options).expect("bound");
     let stop = engine.stop_handle();
     end_with_input(move || stop.stop());
@@ -65,6 +71,7 @@ fn role_host() {
     let options = HostOptions {
         wishes: Wishes {
             pages: PageMode::Small,
+            event_rings: 1,
             ..Wishes::default()
         },
         spin: u32::MAX, // always awake
@@ -72,6 +79,7 @@ fn role_host() {
     };
     let host = Host::attach_with(path, options).expect("attached");
     let mut lane = host.lane().expect("a lane");
+    let mut events = host.events(0).expect("a ring");
     let mut answer = [0; 256];
     lane.call(THREAD, &[], &mut answer, PATIENCE)
         .expect("a reply");
@@ -98,6 +106,8 @@ fn role_host() {
             .call(1, &request[..len], &mut answer, PATIENCE)
             .expect("a reply");
         assert_eq!((reply.status, reply.len), (0, len));
+        let event = events.poll(&mut answer).expect("sound");
+        assert!(matches!(event, EventAnswer::Event(event) if event.number == number + 1));
     }
 }
 

@@ -1,9 +1,11 @@
-//! Who guards the guards: the ring is broken on purpose, one thought at a time, and the edge tests
+//! Who guards the guards: the ring, or the event ring, is broken on purpose, one thought at a time, and the edge tests
 //! or the enumeration must notice. The unbroken ring, built the same way, must pass.
 //!
 //! Each mutant is a test target of one throw-away package, so that one run of cargo builds them all.
 //! Weakened orderings are `ring_loom.rs`'s business.
 
+#[path = "common/mutants/event_list.rs"]
+mod event_list;
 #[path = "common/mutants/list.rs"]
 mod list;
 
@@ -13,7 +15,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use event_list::EVENT_MUTANTS;
 use list::{Guard, Mutant, GUARDS, MUTANTS};
+
+/// All of them.
+fn mutants() -> impl Iterator<Item = &'static Mutant> {
+    MUTANTS.iter().chain(EVENT_MUTANTS)
+}
 
 /// The unbroken ring.
 const UNBROKEN: &str = "unbroken";
@@ -24,15 +32,14 @@ fn every_mutant_is_caught() {
     let programs = build(&package);
     assert_eq!(
         programs.len(),
-        MUTANTS.len() + 1,
+        mutants().count() + 1,
         "one program for each mutant"
     );
     let patience: HashMap<&str, Duration> = GUARDS
         .iter()
         .map(|guard| (guard.filter, patience(&programs[UNBROKEN], guard)))
         .collect();
-    let survivors: Vec<_> = MUTANTS
-        .iter()
+    let survivors: Vec<_> = mutants()
         .filter(|mutant| {
             let guard = mutant.guard.filter;
             passes(&programs[mutant.name], guard, patience[guard])
@@ -53,7 +60,7 @@ fn write_package(package: &Path) {
          [workspace]\n[dependencies]\nthiserror = \"2\"\n\
          [profile.test]\nopt-level = 1\ndebug = false\nincremental = false\n",
     );
-    for mutant in MUTANTS {
+    for mutant in mutants() {
         write_ring(&package.join(mutant.name), Some(mutant));
         manifest += &target(mutant.name);
     }
@@ -72,30 +79,12 @@ fn target(name: &str) -> String {
 
 /// Writes the library as far as the ring needs it, with at most one mutation, and the tests.
 fn write_ring(directory: &Path, mutant: Option<&Mutant>) {
-    let source = root().join("src/ring");
-    fs::create_dir_all(directory.join("ring")).expect("the target directory is writable");
-    for entry in fs::read_dir(&source).expect("the ring's sources are there") {
-        let path = entry.expect("readable").path();
-        let name = path
-            .file_name()
-            .expect("a file")
-            .to_string_lossy()
-            .into_owned();
-        let mut text = fs::read_to_string(&path).expect("readable");
-        if let Some(mutant) = mutant.filter(|mutant| mutant.file == name) {
-            let places = text.matches(mutant.original).count();
-            assert_eq!(
-                places, 1,
-                "{}: the original text must occur once",
-                mutant.name
-            );
-            text = text.replace(mutant.original, mutant.broken);
-        }
-        write(&directory.join("ring").join(name), &text);
+    for module in ["ring", "event"] {
+        write_module(directory, module, mutant);
     }
     let mut main = format!(
         "#![allow(warnings)]\nextern crate self as ironhoard;\n\
-         #[path = {:?}] pub mod layout;\npub mod ring;\n",
+         #[path = {:?}] pub mod layout;\npub mod event;\npub mod ring;\n",
         root().join("src/layout.rs"),
     );
     for guard in GUARDS
@@ -106,6 +95,30 @@ fn write_ring(directory: &Path, mutant: Option<&Mutant>) {
         main += &format!("#[path = {file:?}] mod {module};\n");
     }
     write(&directory.join("main.rs"), &main);
+}
+
+/// Writes one module of the library. A mutant names a file of `ring` by its name, others with the module.
+fn write_module(directory: &Path, module: &str, mutant: Option<&Mutant>) {
+    fs::create_dir_all(directory.join(module)).expect("the target directory is writable");
+    for entry in fs::read_dir(root().join("src").join(module)).expect("the sources are there") {
+        let path = entry.expect("readable").path();
+        let file = path.file_name().expect("a file").to_string_lossy();
+        let name = match module {
+            "ring" => file.to_string(),
+            _ => format!("{module}/{file}"),
+        };
+        let mut text = fs::read_to_string(&path).expect("readable");
+        if let Some(mutant) = mutant.filter(|mutant| mutant.file == name) {
+            let places = text.matches(mutant.original).count();
+            assert_eq!(
+                places, 1,
+                "{}: the original text must occur once",
+                mutant.name
+            );
+            text = text.replace(mutant.original, mutant.broken);
+        }
+        write(&directory.join(module).join(&*file), &text);
+    }
 }
 
 /// Writes a file unless it holds this text already, so that cargo builds only what changed.

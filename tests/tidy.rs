@@ -33,9 +33,21 @@ const NOT_OURS: [&str; 6] = [
 ];
 
 /// (under this folder, no code line may name any of these)
-const IMPORTS: [(&str, &[&str]); 5] = [
+const IMPORTS: [(&str, &[&str]); 6] = [
     (
         "src/ring",
+        &[
+            "crate::region",
+            "crate::sys",
+            "crate::attach",
+            "crate::host",
+            "crate::engine",
+            "crate::lane",
+            "crate::wait",
+        ],
+    ),
+    (
+        "src/event",
         &[
             "crate::region",
             "crate::sys",

@@ -8,6 +8,8 @@ use crate::demo::args::{DemoArguments, EngineArguments as HuntArguments, HostArg
 use ironhoard::wait::WaitStrategy;
 
 use crate::bench::engine::LARGEST_ECHO;
+use crate::bench::fanout::ListenerArguments;
+use crate::bench::fanout_command::{self, FanoutArguments};
 use crate::exit;
 use crate::map::args::MapCommand;
 use crate::serve::args::ServeArguments;
@@ -66,6 +68,9 @@ pub enum Command {
     /// A host process of a demo; started by the program itself.
     #[command(name = "__host", hide = true)]
     Host(HostArguments),
+    /// A host process that listens to events; started by the program itself.
+    #[command(name = "__listener", hide = true)]
+    Listener(ListenerArguments),
 }
 
 /// What can be measured.
@@ -119,6 +124,9 @@ pub enum Bench {
         after_help = FANIN_EXAMPLES
     )]
     Fanin(FaninArguments),
+    /// One event to many sleeping hosts, and what a stopped host costs the engine.
+    #[command(after_help = fanout_command::EXAMPLES)]
+    Fanout(FanoutArguments),
     /// How long a parked engine takes to look at a request.
     #[command(
         long_about = "How long a parked engine takes to look at a request.\n\n\

@@ -64,6 +64,15 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
             bench: Bench::Fanin(arguments),
         } => bench::fanin_command::run(&arguments, report),
         Command::Bench {
+            bench: Bench::Fanout(arguments),
+        } => bench::fanout_command::run(&arguments, report),
+        Command::Listener(arguments) => {
+            // SAFETY: as below.
+            let samples = unsafe { OwnedFd::from_raw_fd(arguments.samples_fd) };
+            bench::fanout::listen(&arguments, samples)?;
+            Ok(Ending::Done)
+        }
+        Command::Bench {
             bench: Bench::Wake(arguments),
         } => bench::wake_command::run(&arguments, report),
         Command::Bench {

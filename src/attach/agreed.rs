@@ -6,7 +6,7 @@ use rustix::fs::OFlags;
 
 use super::error::AttachError;
 use super::header::RegionHeader;
-use super::{Terms, Wishes};
+use super::{EventRingTerms, EventTerms, Terms, Wishes, ALL_EVENT_RINGS};
 use crate::layout::*;
 use crate::region::{check_fd, Expect, Mapping, PageMode, PageSize, RegionError, Seals};
 
@@ -23,12 +23,13 @@ pub(super) fn check_terms(terms: &Terms, wishes: &Wishes, epoch: u64) -> Result<
     let shard_exists = |&shard: &u16| u32::from(shard) < terms.shards;
     let checks = [
         (
-            (1..=wishes.lanes.min(MAX_LANES as u32)).contains(&terms.lanes),
+            (wishes.lanes.min(1)..=wishes.lanes.min(MAX_LANES as u32)).contains(&terms.lanes),
             "more lanes than wished for, or none",
         ),
         (
             capacity_fits(terms.request_capacity, wishes.request_capacity)
-                && capacity_fits(terms.reply_capacity, wishes.reply_capacity),
+                && capacity_fits(terms.reply_capacity, wishes.reply_capacity)
+                || terms.lanes == 0 && terms.request_capacity == 0 && terms.reply_capacity == 0,
             "a capacity that was not wished for",
         ),
         (
@@ -42,6 +43,10 @@ pub(super) fn check_terms(terms: &Terms, wishes: &Wishes, epoch: u64) -> Result<
             "membarrier, which this host has not declared",
         ),
         (service_fits, "another service than wished for"),
+        (
+            events_fit(terms, wishes),
+            "event rings that were not wished for or cannot be",
+        ),
     ];
     if let Some((_, what)) = checks.into_iter().find(|(fits, _)| !fits) {
         return Err(impossible(what));
@@ -59,6 +64,29 @@ pub(super) fn check_terms(terms: &Terms, wishes: &Wishes, epoch: u64) -> Result<
         return Err(impossible("a region of another size than its layout has"));
     }
     Ok(())
+}
+
+/// Are the event rings possible, and those that were wished for?
+fn events_fit(terms: &Terms, wishes: &Wishes) -> bool {
+    let EventTerms {
+        life,
+        capacity,
+        rings,
+    } = &terms.events;
+    if rings.is_empty() {
+        return (*life, *capacity) == (0, 0)
+            && matches!(wishes.event_rings, 0 | ALL_EVENT_RINGS)
+            && terms.lanes > 0;
+    }
+    let ring_fits = |ring: &EventRingTerms| {
+        ring.shard < terms.shards
+            && ring.pages.round_up(event_region_bytes(*capacity)) == Some(ring.bytes)
+    };
+    (wishes.event_rings == ALL_EVENT_RINGS || wishes.event_rings as usize == rings.len())
+        && *life != 0
+        && capacity.is_power_of_two()
+        && (MIN_CAPACITY..=MAX_CAPACITY).contains(capacity)
+        && rings.iter().all(ring_fits)
 }
 
 /// After RESUME nothing may change but what the new engine brings.
@@ -118,6 +146,33 @@ pub(super) fn open_reply(
             "a reply region with another header than the terms",
         )),
     }
+}
+
+/// Checks the regions of the event rings and maps them.
+pub(super) fn open_events(fds: &[OwnedFd], terms: &Terms) -> Result<Vec<Mapping>, AttachError> {
+    let events = &terms.events;
+    let open = |(index, (fd, ring)): (u64, (&OwnedFd, &EventRingTerms))| {
+        let event = |source| region("event", source);
+        let expect = Expect {
+            bytes: ring.bytes,
+            seals: Seals::Writes,
+        };
+        check_fd(fd.as_fd(), expect).map_err(event)?;
+        check_access(
+            fd,
+            OFlags::RDONLY,
+            "an event descriptor that can be written",
+        )?;
+        let mapping = Mapping::read_only(fd.as_fd(), ring.bytes).map_err(event)?;
+        let expected = RegionHeader::new(ROLE_EVENT, events.life, index);
+        match RegionHeader::read(&mapping) == Some(expected) {
+            true => Ok(mapping),
+            false => Err(impossible(
+                "an event region with another header than the terms",
+            )),
+        }
+    };
+    (0..).zip(fds.iter().zip(&events.rings)).map(open).collect()
 }
 
 /// Who demanded 2 MiB pages gets them from the pool, or nothing.

@@ -125,7 +125,8 @@ fn hold(
     let shards = assigned(assign(hello.wishes.lanes), &hello.wishes, policy)?;
     let (mut offer, request, ends) = prepare(&hello, kept, shards, policy, &mut reservation)?;
     offer.terms.engine_pid = std::process::id();
-    welcome(socket, policy, &offer, &request, ends)?;
+    welcome(socket, policy, &offer, &request, &ends)?;
+    drop(ends); // they are the host's now
 
     let received = hear(socket, policy, "MAPPED")?;
     decode_step(received.without_descriptors()?, KIND_MAPPED, "MAPPED")?;
@@ -161,26 +162,28 @@ fn hear_hello(
     Ok((hello, received.descriptors.pop()))
 }
 
-/// Sends WELCOME with everything the host needs; the host's ends of the doorbells are ours no more.
+/// Sends WELCOME with everything the host needs.
 fn welcome(
     socket: BorrowedFd<'_>,
     policy: &Policy,
     offer: &Offer,
     request: &Request,
-    ends: Vec<OwnedFd>,
+    ends: &[OwnedFd],
 ) -> Result<(), Refusal> {
-    let mut descriptors = Vec::with_capacity(2 + ends.len());
+    let rings = offer.terms.events.rings.len();
+    let mut descriptors = Vec::with_capacity(2 + ends.len() + rings);
     if let Request::New(region) = request {
         descriptors.push(region.fd());
     }
     descriptors.extend(
         std::iter::once(&offer.reply_fd)
-            .chain(&ends)
+            .chain(ends)
             .map(AsFd::as_fd),
     );
+    let events = policy.event_rings.iter();
+    descriptors.extend(events.flat_map(|events| events.fds(rings)));
     let welcome = Welcome {
         features: 0,
-        event_rings: 0,
         descriptors: descriptors.len() as u32,
         terms: offer.terms.clone(),
     };

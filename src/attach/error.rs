@@ -108,7 +108,7 @@ pub enum AttachError {
     /// A region is not what the terms say, or cannot be mapped.
     #[error("the {which} region: {source}")]
     Region {
-        /// `request` or `reply`.
+        /// `request`, `reply` or `event`.
         which: &'static str,
         /// What is wrong with it.
         source: RegionError,

@@ -14,7 +14,6 @@ pub(super) struct Hello {
     pub(super) must_understand: u64,
     pub(super) may_understand: u64,
     pub(super) role: u32,
-    pub(super) event_rings: u32,
     pub(super) wishes: Wishes,
     pub(super) resume: Option<Resume>,
 }
@@ -34,8 +33,10 @@ impl Hello {
             highest: LAYOUT_VERSION,
             must_understand: 0,
             may_understand: 0,
-            role: ROLE_HOST,
-            event_rings: 0,
+            role: match (wishes.lanes, wishes.event_rings) {
+                (0, 1..) => ROLE_EVENTS,
+                _ => ROLE_HOST,
+            },
             wishes,
             resume,
         }
@@ -52,7 +53,6 @@ impl Hello {
         writer.u64(HELLO_MUST_UNDERSTAND, self.must_understand);
         writer.u64(HELLO_MAY_UNDERSTAND, self.may_understand);
         writer.u32(HELLO_ROLE, self.role);
-        writer.u32(HELLO_EVENT_RINGS, self.event_rings);
         write_wishes(&mut writer, &self.wishes);
         if let Some(resume) = &self.resume {
             write_resume(&mut writer, resume);
@@ -84,7 +84,6 @@ impl Hello {
             must_understand: reader.u64(HELLO_MUST_UNDERSTAND),
             may_understand: reader.u64(HELLO_MAY_UNDERSTAND),
             role: reader.u32(HELLO_ROLE),
-            event_rings: reader.u32(HELLO_EVENT_RINGS),
             wishes: read_wishes(&mut reader)?,
             resume: resumes.then(|| read_resume(&mut reader, length)),
         };
@@ -104,14 +103,14 @@ fn resume_bytes(lanes: usize) -> usize {
     RESUME_LANES + lanes * RESUME_LANE_BYTES
 }
 
-/// The exact length of a RESUME: that of the lanes it states, 1 to 1024.
+/// The exact length of a RESUME: that of the lanes it states, 1024 at most.
 fn resume_length(message: &[u8], stated: u32) -> Result<usize, MessageError> {
     let lanes = message
         .get(HELLO_LANES..)
         .and_then(|rest| rest.first_chunk::<4>())
         .map(|bytes| u32::from_le_bytes(*bytes) as usize);
     match lanes {
-        Some(lanes) if (1..=MAX_LANES).contains(&lanes) => Ok(resume_bytes(lanes)),
+        Some(lanes) if lanes <= MAX_LANES => Ok(resume_bytes(lanes)),
         Some(lanes) => Err(MessageError::Value {
             field: "lanes",
             found: lanes as u64,
@@ -128,6 +127,7 @@ fn write_wishes(writer: &mut Writer, wishes: &Wishes) {
     writer.u32(HELLO_LANES, wishes.lanes);
     writer.u64(HELLO_REQUEST_CAPACITY, wishes.request_capacity);
     writer.u64(HELLO_REPLY_CAPACITY, wishes.reply_capacity);
+    writer.u32(HELLO_EVENT_RINGS, wishes.event_rings);
     writer.u32(HELLO_PAGES, page_mode_code(wishes.pages));
     writer.u32(HELLO_MEMBARRIER, wishes.membarrier.into());
     writer.u32(HELLO_SERVICE_VERSION, wishes.service_version);
@@ -140,6 +140,7 @@ fn read_wishes(reader: &mut Reader<'_>) -> Result<Wishes, MessageError> {
         lanes: reader.u32(HELLO_LANES),
         request_capacity: reader.u64(HELLO_REQUEST_CAPACITY),
         reply_capacity: reader.u64(HELLO_REPLY_CAPACITY),
+        event_rings: reader.u32(HELLO_EVENT_RINGS),
         pages: page_mode(reader.u32(HELLO_PAGES))?,
         membarrier: reader.flag(HELLO_MEMBARRIER, "membarrier")?,
         service_version: reader.u32(HELLO_SERVICE_VERSION),
@@ -207,6 +208,7 @@ mod tests {
             lanes: 3,
             request_capacity: 1 << 16,
             reply_capacity: 1 << 17,
+            event_rings: 2,
             pages: PageMode::Small,
             membarrier: true,
             name: "a host".into(),

@@ -17,7 +17,7 @@ use super::agreed::*;
 use super::error::AttachError;
 use super::header::RegionHeader;
 use super::hello::{Hello, Resume};
-use super::talk::Talk;
+use super::talk::{Talk, Welcomed};
 use super::{LaneResume, Terms, Wishes};
 use crate::layout::ROLE_REQUEST;
 use crate::region::Mapping;
@@ -35,6 +35,8 @@ pub struct HostSide {
     pub request: Mapping,
     /// The reply region, read-only.
     pub reply: Mapping,
+    /// The event rings' regions, read-only.
+    pub events: Vec<Mapping>,
     /// The request region's descriptor, kept for [`resume`].
     pub request_fd: OwnedFd,
     /// Readable when the engine is dead; `None` where the kernel gives none, and hang-up is all.
@@ -52,6 +54,8 @@ pub struct ResumedSide {
     pub doorbells: Vec<OwnedFd>,
     /// The new reply region, read-only.
     pub reply: Mapping,
+    /// The new engine's event rings' regions, read-only.
+    pub events: Vec<Mapping>,
     /// Readable when the new engine is dead.
     pub engine_pidfd: Option<OwnedFd>,
 }
@@ -83,11 +87,17 @@ pub struct ResumedSide {
 pub fn attach(path: &Path, wishes: &Wishes, deadline: Duration) -> Result<HostSide, AttachError> {
     let mut talk = Talk::start(path, wishes, deadline)?;
     talk.tell(&Hello::new(wishes.clone(), None).encode(), &[], "WELCOME")?;
-    let ([request_fd, reply_fd], doorbells, terms) = talk.hear_welcome()?;
+    let Welcomed {
+        regions: [request_fd, reply_fd],
+        doorbells,
+        events,
+        terms,
+    } = talk.hear_welcome()?;
     check_terms(&terms, wishes, 1)?;
 
     check_request(&request_fd, &terms, wishes)?;
     let reply = open_reply(&reply_fd, &terms, wishes)?;
+    let events = open_events(&events, &terms)?;
     let request = Mapping::read_write(request_fd.as_fd(), terms.request_bytes)
         .map_err(|source| region("request", source))?;
     RegionHeader::new(ROLE_REQUEST, terms.host_id, terms.epoch).write(&request);
@@ -104,6 +114,7 @@ pub fn attach(path: &Path, wishes: &Wishes, deadline: Duration) -> Result<HostSi
         doorbells,
         request,
         reply,
+        events,
         request_fd,
     })
 }
@@ -161,10 +172,16 @@ pub fn resume(
     let mut talk = Talk::start(path, &wishes, deadline)?;
     let hello = Hello::new(wishes.clone(), Some(said));
     talk.tell(&hello.encode(), &[request_fd], "WELCOME")?;
-    let ([reply_fd], doorbells, terms) = talk.hear_welcome()?;
+    let Welcomed {
+        regions: [reply_fd],
+        doorbells,
+        events,
+        terms,
+    } = talk.hear_welcome()?;
     check_terms(&terms, &wishes, epoch)?;
     check_same(&terms, previous)?;
     let reply = open_reply(&reply_fd, &terms, &wishes)?;
+    let events = open_events(&events, &terms)?;
     talk.finish()?;
     Ok(ResumedSide {
         terms: Terms {
@@ -175,5 +192,6 @@ pub fn resume(
         socket: talk.socket,
         doorbells,
         reply,
+        events,
     })
 }

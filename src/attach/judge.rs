@@ -1,6 +1,7 @@
 //! What a host wants, judged by the engine's policy before anything is taken for it.
 
 use super::bytes::fits_name;
+use super::events::grant;
 use super::hello::Hello;
 use super::message::*;
 use super::policy::Policy;
@@ -18,13 +19,13 @@ pub(super) fn judge(hello: &Hello, policy: &Policy) -> Result<(), Refusal> {
         );
         return Err(Refusal::new(RefusalCode::Feature, text));
     }
-    check_role(hello.role)?;
-    if hello.event_rings != 0 {
-        let text = "this engine has no event rings: ask for 0".to_owned();
-        return Err(Refusal::new(RefusalCode::EventRings, text));
-    }
+    let reads_only = is_reader(hello.role)?;
     check_service(&hello.wishes, policy)?;
-    check_sizes(&hello.wishes, policy)
+    let rings = grant(hello.wishes.event_rings, policy.event_ring_count())?;
+    match reads_only {
+        true => check_reader(&hello.wishes, rings),
+        false => check_sizes(&hello.wishes, policy),
+    }
 }
 
 pub(super) fn check_uid(uid: u32, policy: &Policy) -> Result<(), Refusal> {
@@ -40,15 +41,40 @@ pub(super) fn check_uid(uid: u32, policy: &Policy) -> Result<(), Refusal> {
     }
 }
 
-fn check_role(role: u32) -> Result<(), Refusal> {
+/// Is it a host that reads events only?
+fn is_reader(role: u32) -> Result<bool, Refusal> {
     let name = match role {
-        ROLE_HOST => return Ok(()),
+        ROLE_HOST => return Ok(false),
+        ROLE_EVENTS => return Ok(true),
         ROLE_OBSERVER => "observer".to_owned(),
-        ROLE_EVENTS => "events only".to_owned(),
         other => format!("{other}"),
     };
-    let text = format!("this engine attaches hosts only, not the role `{name}`: say role 1, host");
+    let text = format!(
+        "this engine does not attach the role `{name}`: say role 1, host, or role 3, events only"
+    );
     Err(Refusal::new(RefusalCode::Role, text))
+}
+
+/// Who reads events only has no lanes, and something to read.
+fn check_reader(wishes: &Wishes, rings: usize) -> Result<(), Refusal> {
+    if wishes.lanes != 0 {
+        let text = format!(
+            "{} lanes are wanted and the role is events only: ask for 0, or say role 1, host",
+            wishes.lanes
+        );
+        return Err(Refusal::new(RefusalCode::Lanes, text));
+    }
+    if wishes.request_capacity != 0 || wishes.reply_capacity != 0 {
+        let text = "capacities are wanted without lanes: say 0 for both";
+        return Err(Refusal::new(RefusalCode::Capacity, text));
+    }
+    if rings == 0 {
+        let text =
+            "the role is events only and there is no event ring to read: attach as a host, or \
+                    start the engine with event rings";
+        return Err(Refusal::new(RefusalCode::EventRings, text));
+    }
+    Ok(())
 }
 
 fn check_service(wishes: &Wishes, policy: &Policy) -> Result<(), Refusal> {

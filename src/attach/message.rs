@@ -27,15 +27,17 @@
 //!  256             264         272         288                     + 24 × lane
 //!  ├─ host id u64 ─┼─ epoch u64┼─ reserved ┼─ last reply u64 │ position u64 │ deaths u32 │ reserved u32 ─┤
 //!
-//!  WELCOME (3), 256 bytes, then one u16 a lane: its shard
+//!  WELCOME (3), 256 bytes, then one u16 a lane (its shard), then 16 bytes an event ring
 //!  16             24          32            40          44           48
 //!  ├─ host id u64 ┼─ epoch u64┼─ features u64┼─ lanes u32┼─ shards u32┤
 //!  48                     56                   64                 72               80
 //!  ├─ request capacity u64┼─ reply capacity u64┼─ request bytes u64┼─ reply bytes u64┤
 //!  80                 84               88               92                96
 //!  ├─ request pages u32┼─ reply pages u32┼─ membarrier u32┼─ event rings u32┤
-//!  96               100                   104        112                 176         256
-//!  ├─ descriptors u32┼─ service version u32┼─ reserved ┼─ service name [64] ┼─ reserved ┤
+//!  96               100                   104                  112                 176        184
+//!  ├─ descriptors u32┼─ service version u32┼─ event capacity u64┼─ service name [64]┼─ life u64 ┼─ zero
+//!
+//!  an event ring: region bytes u64 │ pages u32 │ shard u32
 //!
 //!  MAPPED (4), READY (5), DRAINING (7), DETACH (8), 32 bytes: nothing but reserved bytes
 //!
@@ -98,8 +100,10 @@ pub const HELLO_REPLY_CAPACITY: usize = 56;
 pub const HELLO_PAGES: usize = 64;
 /// Offset of the membarrier word (u32): 1 if the host can call it and is registered, else 0.
 pub const HELLO_MEMBARRIER: usize = 68;
-/// Offset of the number of event rings wished for (u32); 0 in this version.
+/// Offset of the number of event rings wished for (u32): the first so many, or [`ALL_EVENT_RINGS`].
 pub const HELLO_EVENT_RINGS: usize = 72;
+/// Event rings wished for: as many as the engine has, be it none.
+pub const ALL_EVENT_RINGS: u32 = u32::MAX;
 /// Offset of the version of the service that is wanted (u32); 0 is any.
 pub const HELLO_SERVICE_VERSION: usize = 76;
 /// Offset of the name of the service that is wanted; empty is any.
@@ -151,16 +155,28 @@ pub const WELCOME_REQUEST_PAGES: usize = 80;
 pub const WELCOME_REPLY_PAGES: usize = 84;
 /// Offset of the membarrier word (u32): 1 if both ends declared it, else both fence.
 pub const WELCOME_MEMBARRIER: usize = 88;
-/// Offset of the number of event rings (u32); 0 in this version.
+/// Offset of the number of event rings (u32): those wished for.
 pub const WELCOME_EVENT_RINGS: usize = 92;
 /// Offset of the number of descriptors that come with the message (u32).
 pub const WELCOME_DESCRIPTORS: usize = 96;
 /// Offset of the version of the service (u32).
 pub const WELCOME_SERVICE_VERSION: usize = 100;
+/// Offset of the capacity of each event ring, in bytes (u64); 0 where there is none.
+pub const WELCOME_EVENT_CAPACITY: usize = 104;
 /// Offset of the name of the service.
 pub const WELCOME_SERVICE: usize = 112;
+/// Offset of the name of the engine's life (u64): event regions carry it. 0 without event rings.
+pub const WELCOME_LIFE: usize = 176;
 /// Where the shards of the lanes begin (u16 each).
 pub const WELCOME_LANES: usize = 256;
+/// Bytes of an event ring in WELCOME; they begin behind the shards of the lanes.
+pub const WELCOME_RING_BYTES: usize = 16;
+/// In an event ring: bytes of its region (u64).
+pub const WELCOME_RING_REGION: usize = 0;
+/// In an event ring: pages of its region (u32), as for the other regions.
+pub const WELCOME_RING_PAGES: usize = 8;
+/// In an event ring: the shard that writes it, and on whose doorbell its waiters are rung (u32).
+pub const WELCOME_RING_SHARD: usize = 12;
 
 /// Length of the messages that carry nothing: MAPPED, READY, DRAINING, DETACH.
 pub const STEP_BYTES: usize = 32;
@@ -178,11 +194,11 @@ pub const REFUSED_TEXT: usize = 32;
 /// The longest text, in bytes.
 pub const REFUSED_MOST_TEXT: usize = 512;
 
-/// Role: sends requests, receives replies. The only one that this version attaches.
+/// Role: sends requests, receives replies, and reads event rings if it wishes for them.
 pub const ROLE_HOST: u32 = 1;
 /// Role: looks on. Refused in this version.
 pub const ROLE_OBSERVER: u32 = 2;
-/// Role: reads event rings only. Refused in this version.
+/// Role: reads event rings only; it has no lanes.
 pub const ROLE_EVENTS: u32 = 3;
 
 /// Page mode: the largest pages that can be had.

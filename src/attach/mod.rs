@@ -30,6 +30,7 @@ mod agreed;
 mod bytes;
 mod engine_side;
 mod error;
+mod events;
 mod header;
 mod hello;
 mod host_side;
@@ -50,10 +51,12 @@ mod welcome;
 pub use bytes::{Head, MessageError};
 pub use engine_side::{converse, EngineSide};
 pub use error::{AttachError, ListenError, NoticeError};
+pub use events::EventRings;
 pub use header::RegionHeader;
 pub use host_side::{attach, resume, HostSide, ResumedSide};
 pub use ledger::{Ledger, LedgerCounts, Reservation};
 pub use listener::Listener;
+pub use message::ALL_EVENT_RINGS;
 pub use notice::{recv_notice, refuse, send_notice, Notice};
 pub use policy::Policy;
 pub use refusal::{Refusal, RefusalCode};
@@ -70,12 +73,14 @@ use crate::region::{PageMode, PageSize};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wishes {
-    /// Lanes, 1 to 1024.
+    /// Lanes, 1 to 1024; 0 for a host that reads events only.
     pub lanes: u32,
     /// Bytes of each request ring: a power of two, 4 KiB to 1 GiB.
     pub request_capacity: u64,
     /// Bytes of each reply ring: a power of two, 4 KiB to 1 GiB.
     pub reply_capacity: u64,
+    /// Event rings: the engine's first so many, or [`ALL_EVENT_RINGS`].
+    pub event_rings: u32,
     /// Pages of the regions.
     pub pages: PageMode,
     /// This process can call membarrier and has registered for it.
@@ -88,13 +93,33 @@ pub struct Wishes {
     pub service_version: u32,
 }
 
+impl Wishes {
+    /// The wishes of a host that reads events only: no lanes, all event rings.
+    ///
+    /// ```
+    /// let wishes = ironhoard::attach::Wishes::events_only();
+    /// assert_eq!((wishes.lanes, wishes.request_capacity), (0, 0));
+    /// ```
+    pub fn events_only() -> Self {
+        Self {
+            lanes: 0,
+            request_capacity: 0,
+            reply_capacity: 0,
+            event_rings: ALL_EVENT_RINGS,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Wishes {
-    /// One lane with rings of 1 MiB, whatever pages can be had, any service, without membarrier.
+    /// One lane with rings of 1 MiB, no event rings, whatever pages can be had, any service, without
+    /// membarrier.
     fn default() -> Self {
         Self {
             lanes: 1,
             request_capacity: DEFAULT_CAPACITY,
             reply_capacity: DEFAULT_CAPACITY,
+            event_rings: 0,
             pages: PageMode::Auto,
             membarrier: false,
             name: String::new(),
@@ -131,12 +156,36 @@ pub struct Terms {
     pub shards: u32,
     /// The shard that serves each lane.
     pub lane_shards: Vec<u16>,
+    /// The event rings that this host may read.
+    pub events: EventTerms,
     /// The engine's service.
     pub service: String,
     /// Its version.
     pub service_version: u32,
     /// The engine's process id in the reader's pid namespace, as the kernel says; 0 where it has none.
     pub engine_pid: u32,
+}
+
+/// The event rings of one life of an engine, as far as they were wished for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventTerms {
+    /// The name of the engine's life; 0 without event rings.
+    pub life: u64,
+    /// Bytes of each event ring; 0 without event rings.
+    pub capacity: u64,
+    /// The rings, by their index.
+    pub rings: Vec<EventRingTerms>,
+}
+
+/// One event ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventRingTerms {
+    /// Bytes of its region, whole pages.
+    pub bytes: u64,
+    /// Pages of its region.
+    pub pages: PageSize,
+    /// The shard that writes it, and on whose doorbell its waiters are rung.
+    pub shard: u32,
 }
 
 /// Where a lane stood when its engine died.

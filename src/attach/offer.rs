@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
 
+use super::events::grant;
 use super::header::{store_request_position, RegionHeader};
 use super::hello::Hello;
 use super::ledger::Reservation;
@@ -16,7 +17,7 @@ use super::policy::{demanded, Policy};
 use super::refusal::{Refusal, RefusalCode};
 use super::resumed::{self, Kept};
 use super::socket::refuse_descriptors;
-use super::{LaneResume, Terms};
+use super::{EventTerms, LaneResume, Terms, Wishes};
 use crate::layout::*;
 use crate::region::{
     check_fd, Expect, Mapping, PageMode, PageSize, Region, RegionError, RegionIdentity, Seals,
@@ -88,6 +89,7 @@ pub(super) fn prepare(
         membarrier: wishes.membarrier && policy.membarrier,
         shards: policy.shards,
         lane_shards,
+        events: events_for(wishes, policy)?,
         service: policy.service.clone(),
         service_version: policy.service_version,
         engine_pid: 0,
@@ -103,6 +105,13 @@ pub(super) fn prepare(
         resumed,
     };
     Ok((offer, request, ends))
+}
+
+/// The event rings that were wished for.
+fn events_for(wishes: &Wishes, policy: &Policy) -> Result<EventTerms, Refusal> {
+    let rings = grant(wishes.event_rings, policy.event_ring_count())?;
+    let there = policy.event_rings.as_ref();
+    Ok(there.map_or_else(EventTerms::default, |there| there.granted(rings)))
 }
 
 /// Bytes that a region can have at most, whatever pages it gets.

@@ -1,7 +1,9 @@
 //! Whom an engine lets in, and how much they may take.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::EventRings;
 use crate::layout::{MAX_CAPACITY, MAX_LANES};
 use crate::region::PageMode;
 
@@ -12,7 +14,7 @@ use crate::region::PageMode;
 /// let policy = Policy { service: "hunt".into(), service_version: 1, ..Policy::default() };
 /// assert_eq!(policy.shards, 1);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     /// Shards of this engine, 1 to 48.
     pub shards: u32,
@@ -39,7 +41,9 @@ pub struct Policy {
     pub membarrier: bool,
     /// How long the host may be silent in each step.
     pub silence: Duration,
-    /// Whether hosts may resume; `Err` says why not: the handler's state died with the engine.
+    /// The engine's event rings; `None` where it has none.
+    pub event_rings: Option<Arc<EventRings>>,
+    /// Whether hosts with lanes may resume; `Err` says why not: the handler's state died with the engine.
     pub resume: Result<(), String>,
 }
 
@@ -59,8 +63,17 @@ impl Default for Policy {
             pages: PageMode::Auto,
             membarrier: false,
             silence: Duration::from_secs(5),
+            event_rings: None,
             resume: Ok(()),
         }
+    }
+}
+
+impl Policy {
+    /// How many event rings there are.
+    pub(super) fn event_ring_count(&self) -> usize {
+        let rings = self.event_rings.as_ref();
+        rings.map_or(0, |rings| rings.terms().rings.len())
     }
 }
 

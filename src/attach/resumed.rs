@@ -34,7 +34,7 @@ pub(super) fn take_over(
     reply_bytes: u64,
     reservation: &mut Reservation,
 ) -> Result<Kept, Refusal> {
-    if let Err(reason) = &policy.resume {
+    if let (Err(reason), 1..) = (&policy.resume, wishes.lanes) {
         let text =
             format!("this engine cannot take up what the last one left: {reason}; attach anew");
         return Err(Refusal::new(RefusalCode::ResumeDeclined, text));

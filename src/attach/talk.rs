@@ -34,6 +34,14 @@ pub(super) struct Talk {
     waited: Duration,
 }
 
+/// WELCOME, and what came with it.
+pub(super) struct Welcomed<const REGIONS: usize> {
+    pub(super) regions: [OwnedFd; REGIONS],
+    pub(super) doorbells: Vec<OwnedFd>,
+    pub(super) events: Vec<OwnedFd>,
+    pub(super) terms: Terms,
+}
+
 impl Talk {
     pub(super) fn start(
         path: &Path,
@@ -88,26 +96,28 @@ impl Talk {
         Ok(received)
     }
 
-    /// WELCOME with its descriptors: `REGIONS` of regions, then a socket for each shard.
+    /// WELCOME with its descriptors: `REGIONS` of regions, a socket for each shard, and the regions of
+    /// the event rings.
     pub(super) fn hear_welcome<const REGIONS: usize>(
         &mut self,
-    ) -> Result<([OwnedFd; REGIONS], Vec<OwnedFd>, Terms), AttachError> {
+    ) -> Result<Welcomed<REGIONS>, AttachError> {
         let step = "WELCOME";
         let message = |source| AttachError::Message { step, source };
         let received = self.hear(step)?;
         let welcome = Welcome::decode(&received.bytes).map_err(message)?;
-        let expected = REGIONS.saturating_add(welcome.terms.shards as usize);
+        let terms = welcome.terms;
+        let sockets = REGIONS.saturating_add(terms.shards as usize);
+        let expected = sockets.saturating_add(terms.events.rings.len());
         let found = received.descriptors.len();
         if found != expected || welcome.descriptors as usize != expected {
             let found = format!("{found} descriptors ({} stated)", welcome.descriptors);
             return Err(message(MessageError::Descriptors { found, expected }));
         }
-        if welcome.features != 0 || welcome.event_rings != 0 {
-            return Err(impossible(
-                "features or event rings that were not asked for",
-            ));
+        if welcome.features != 0 {
+            return Err(impossible("features that were not asked for"));
         }
         let mut regions = received.descriptors;
+        let events = regions.split_off(sockets);
         let doorbells = regions.split_off(REGIONS);
         if !doorbells.iter().all(is_socket) {
             return Err(impossible("a doorbell that is not a socket"));
@@ -115,7 +125,12 @@ impl Talk {
         let regions = regions
             .try_into()
             .map_err(|_| impossible("too few descriptors"))?;
-        Ok((regions, doorbells, welcome.terms))
+        Ok(Welcomed {
+            regions,
+            doorbells,
+            events,
+            terms,
+        })
     }
 
     /// MAPPED, then READY.

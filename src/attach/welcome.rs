@@ -2,15 +2,14 @@
 
 use super::bytes::{Head, MessageError, Reader, Writer};
 use super::message::*;
-use super::Terms;
-use crate::layout::{LAYOUT_VERSION, MAX_LANES};
+use super::{EventRingTerms, EventTerms, Terms};
+use crate::layout::{LAYOUT_VERSION, MAX_EVENT_RINGS, MAX_LANES};
 use crate::region::PageSize;
 
 /// What WELCOME says. `terms.engine_pid` is not in it: the kernel says that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Welcome {
     pub(super) features: u64,
-    pub(super) event_rings: u32,
     pub(super) descriptors: u32,
     pub(super) terms: Terms,
 }
@@ -18,7 +17,7 @@ pub(super) struct Welcome {
 impl Welcome {
     pub(super) fn encode(&self) -> Vec<u8> {
         let terms = &self.terms;
-        let length = WELCOME_LANES + 2 * terms.lane_shards.len();
+        let length = welcome_bytes(terms.lane_shards.len(), terms.events.rings.len());
         let mut writer = Writer::new(KIND_WELCOME, LAYOUT_VERSION, length);
         writer.u64(WELCOME_HOST_ID, terms.host_id);
         writer.u64(WELCOME_EPOCH, terms.epoch);
@@ -32,7 +31,7 @@ impl Welcome {
         writer.u32(WELCOME_REQUEST_PAGES, terms.request_pages.code());
         writer.u32(WELCOME_REPLY_PAGES, terms.reply_pages.code());
         writer.u32(WELCOME_MEMBARRIER, terms.membarrier.into());
-        writer.u32(WELCOME_EVENT_RINGS, self.event_rings);
+        write_events(&mut writer, terms);
         writer.u32(WELCOME_DESCRIPTORS, self.descriptors);
         writer.u32(WELCOME_SERVICE_VERSION, terms.service_version);
         writer.name(WELCOME_SERVICE, &terms.service);
@@ -45,26 +44,86 @@ impl Welcome {
     /// Reads what must be WELCOME in our version.
     pub(super) fn decode(message: &[u8]) -> Result<Self, MessageError> {
         check_head(message, KIND_WELCOME, "WELCOME")?;
-        let lanes = message.len().saturating_sub(WELCOME_LANES) / 2;
-        let mut reader = Reader::new(message, WELCOME_LANES + 2 * lanes.min(MAX_LANES))?;
+        let lanes = count(message, WELCOME_LANE_COUNT, "lanes", MAX_LANES)?;
+        let rings = count(message, WELCOME_EVENT_RINGS, "event rings", MAX_EVENT_RINGS)?;
+        let mut reader = Reader::new(message, welcome_bytes(lanes, rings))?;
         let welcome = Self {
             features: reader.u64(WELCOME_FEATURES),
-            event_rings: reader.u32(WELCOME_EVENT_RINGS),
             descriptors: reader.u32(WELCOME_DESCRIPTORS),
-            terms: read_terms(&mut reader, lanes)?,
+            terms: read_terms(&mut reader, lanes, rings)?,
         };
         reader.finish()?;
-        if welcome.terms.lanes as usize != lanes {
-            return Err(MessageError::Value {
-                field: "lanes",
-                found: welcome.terms.lanes.into(),
-            });
-        }
         Ok(welcome)
     }
 }
 
-fn read_terms(reader: &mut Reader<'_>, lanes: usize) -> Result<Terms, MessageError> {
+/// Length of WELCOME with that many lanes and event rings.
+fn welcome_bytes(lanes: usize, rings: usize) -> usize {
+    WELCOME_LANES + 2 * lanes + WELCOME_RING_BYTES * rings
+}
+
+/// A number that the length of the message depends on.
+fn count(
+    message: &[u8],
+    at: usize,
+    field: &'static str,
+    most: usize,
+) -> Result<usize, MessageError> {
+    let head = Head::of(message)?;
+    let found = message
+        .get(at..)
+        .and_then(|rest| rest.first_chunk::<4>())
+        .map(|bytes| u32::from_le_bytes(*bytes));
+    match found {
+        Some(found) if found as usize <= most => Ok(found as usize),
+        Some(found) => Err(MessageError::Value {
+            field,
+            found: found.into(),
+        }),
+        None => Err(MessageError::Length {
+            stated: head.length,
+            found: message.len(),
+            expected: WELCOME_BYTES,
+        }),
+    }
+}
+
+fn write_events(writer: &mut Writer, terms: &Terms) {
+    let events = &terms.events;
+    writer.u32(WELCOME_EVENT_RINGS, events.rings.len() as u32);
+    writer.u64(WELCOME_EVENT_CAPACITY, events.capacity);
+    writer.u64(WELCOME_LIFE, events.life);
+    for (index, ring) in events.rings.iter().enumerate() {
+        let at = welcome_bytes(terms.lane_shards.len(), index);
+        writer.u64(at + WELCOME_RING_REGION, ring.bytes);
+        writer.u32(at + WELCOME_RING_PAGES, ring.pages.code());
+        writer.u32(at + WELCOME_RING_SHARD, ring.shard);
+    }
+}
+
+fn read_events(
+    reader: &mut Reader<'_>,
+    lanes: usize,
+    rings: usize,
+) -> Result<EventTerms, MessageError> {
+    reader.u32(WELCOME_EVENT_RINGS); // it is `rings`
+    let mut ring = |index| {
+        let at = welcome_bytes(lanes, index);
+        Ok(EventRingTerms {
+            bytes: reader.u64(at + WELCOME_RING_REGION),
+            pages: page_size(reader.u32(at + WELCOME_RING_PAGES))?,
+            shard: reader.u32(at + WELCOME_RING_SHARD),
+        })
+    };
+    let rings = (0..rings).map(&mut ring).collect::<Result<_, _>>()?;
+    Ok(EventTerms {
+        life: reader.u64(WELCOME_LIFE),
+        capacity: reader.u64(WELCOME_EVENT_CAPACITY),
+        rings,
+    })
+}
+
+fn read_terms(reader: &mut Reader<'_>, lanes: usize, rings: usize) -> Result<Terms, MessageError> {
     Ok(Terms {
         host_id: reader.u64(WELCOME_HOST_ID),
         epoch: reader.u64(WELCOME_EPOCH),
@@ -80,6 +139,7 @@ fn read_terms(reader: &mut Reader<'_>, lanes: usize) -> Result<Terms, MessageErr
         lane_shards: (0..lanes)
             .map(|lane| reader.u16(WELCOME_LANES + 2 * lane))
             .collect(),
+        events: read_events(reader, lanes, rings)?,
         service: reader.name(WELCOME_SERVICE)?,
         service_version: reader.u32(WELCOME_SERVICE_VERSION),
         engine_pid: 0,
@@ -133,7 +193,6 @@ mod tests {
     fn welcome() -> Welcome {
         Welcome {
             features: 0,
-            event_rings: 0,
             descriptors: 4,
             terms: Terms {
                 host_id: 9,
@@ -148,6 +207,22 @@ mod tests {
                 membarrier: true,
                 shards: 2,
                 lane_shards: vec![0, 1, 0],
+                events: EventTerms {
+                    life: 77,
+                    capacity: 4096,
+                    rings: vec![
+                        EventRingTerms {
+                            bytes: 8192,
+                            pages: PageSize::Small4K,
+                            shard: 0,
+                        },
+                        EventRingTerms {
+                            bytes: 2 << 20,
+                            pages: PageSize::Huge2M,
+                            shard: 1,
+                        },
+                    ],
+                },
                 service: "hunt".into(),
                 service_version: 5,
                 engine_pid: 0,

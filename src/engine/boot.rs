@@ -19,11 +19,13 @@ use rustix::process::{set_dumpable_behavior, DumpableBehavior, Pid};
 use super::arena::Arena;
 use super::control::Control;
 use super::counters::{Counters, Counts};
+use super::events::{EventBell, Events};
 use super::handler::Handler;
 use super::options::{EngineError, EngineOptions};
 use super::park::{Bell, Parker};
 use super::shard::{FromShard, Shard, ToShard};
-use crate::attach::{Ledger, Listener, Policy};
+use crate::attach::{EventRings, Ledger, Listener, Policy};
+use crate::region::Mapping;
 use crate::sys::affinity::{allowed_cores, check_core, pin_current};
 use crate::sys::barrier;
 use crate::sys::clock::monotonic_ns;
@@ -70,6 +72,10 @@ pub struct Engine {
     pub(super) counters: Arc<Counters>,
     pub(super) stop: Bell,
     pub(super) control: Bell,
+    pub(super) event_bell: EventBell,
+    event_rings: Arc<EventRings>,
+    /// The only writable mappings of the event rings.
+    event_regions: Vec<Arc<Mapping>>,
 }
 
 impl Engine {
@@ -89,14 +95,20 @@ impl Engine {
             pages: ledger.pages().clone(),
             ..Counters::default()
         };
+        let (shards, pages) = (options.event_shards(), options.policy.pages);
+        let (event_rings, regions) = EventRings::create(&shards, options.event_capacity, pages)?;
+        let control = Bell::new().map_err(EngineError::kernel("an event counter"))?;
         Ok(Self {
+            event_bell: EventBell::new(control.clone()),
+            event_rings: Arc::new(event_rings),
+            event_regions: regions.into_iter().map(Arc::new).collect(),
             ledger,
             listener: Listener::bind(&options.path, options.mode)?,
             options,
             allowed,
             counters: Arc::new(counters),
             stop: Bell::new().map_err(EngineError::kernel("an event counter"))?,
-            control: Bell::new().map_err(EngineError::kernel("an event counter"))?,
+            control,
         })
     }
 
@@ -136,6 +148,7 @@ impl Engine {
             shards: shards.len() as u32,
             membarrier: self.options.membarrier && barrier::register(),
             resume: shards[0].resumable.clone(),
+            event_rings: Some(self.event_rings.clone()),
             ..self.options.policy.clone()
         })
     }
@@ -224,8 +237,12 @@ impl Engine {
         parker: Parker,
         index: usize,
     ) {
+        let mine = index * self.options.event_rings..(index + 1) * self.options.event_rings;
+        let regions = &self.event_regions[mine];
         let shard = Shard {
             handler,
+            events: Events::new(regions, self.options.event_capacity),
+            event_bell: self.event_bell.clone(),
             hosts: Vec::new(),
             inbox,
             has_mail,

@@ -7,6 +7,7 @@
 //! ```
 
 mod conversations;
+mod ears;
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::net::{shutdown, Shutdown};
 
+use self::ears::Ear;
 use super::boot::{Engine, ShardHandle};
 use super::counters::Counters;
 use super::host_link::{HostLink, Serving, ShardHost};
@@ -45,6 +47,10 @@ struct Connected {
     /// Shards that still hold lanes of this host.
     parts: usize,
     leaving: bool,
+    /// Its waiters on event rings.
+    ears: Vec<Ear>,
+    /// Its doorbells, kept as long as it stays: one that hangs up would keep the host awake.
+    _doorbells: Vec<Arc<OwnedFd>>,
     /// Keeps the host's place in the ledger until its memory is gone.
     _reservation: crate::attach::Reservation,
 }
@@ -127,7 +133,10 @@ impl<'e> Control<'e> {
                 match source {
                     Source::Listener => self.accept(scope),
                     Source::Stop => self.halt(),
-                    Source::News => self.engine.control.hear(),
+                    Source::News => {
+                        self.engine.control.hear();
+                        self.ring_ears();
+                    }
                     Source::Socket(key) => self.read_notice(key),
                     Source::Death(key) => self.leave(key, Leaving::Died),
                 }
@@ -215,7 +224,8 @@ impl<'e> Control<'e> {
             resumed: side.resumed.as_deref(),
             serving: self.serving,
         };
-        let parts = link.split(key, side.doorbells);
+        let doorbells: Vec<_> = side.doorbells.into_iter().map(Arc::new).collect();
+        let parts = link.split(key, &doorbells);
         let host = Connected {
             socket: side.socket,
             pidfd: side.host_pidfd,
@@ -223,6 +233,8 @@ impl<'e> Control<'e> {
             pid: side.pid,
             parts: parts.len(),
             leaving: false,
+            ears: Ear::all(&side.terms.events, &regions, &doorbells),
+            _doorbells: doorbells,
             _reservation: side.reservation,
         };
         if self.halting {

@@ -70,6 +70,10 @@ counters! {
     parks,
     /// Doorbells rung.
     rings,
+    /// Events published.
+    events,
+    /// Doorbells rung for hosts that wait for events.
+    event_rings,
     /// Times a shard had been moved from its core and was pinned again.
     repins,
 }

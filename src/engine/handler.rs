@@ -4,6 +4,7 @@
 //! can be replayed to the same state.
 
 use super::arena::Arena;
+use super::events::{EventClaim, EventError, Events};
 use crate::layout::{ENGINE_STATUS_FIRST, STATUS_OK};
 use crate::ring::{ClaimError, MemoryProducer, MemoryWords, Payload, Room};
 
@@ -91,6 +92,7 @@ pub struct Request<'a> {
     pub(crate) now: u64,
     pub(crate) payload: Payload<'a, MemoryWords>,
     pub(crate) arena: &'a Arena,
+    pub(crate) events: &'a Events,
 }
 
 impl<'a> Request<'a> {
@@ -124,6 +126,16 @@ impl<'a> Request<'a> {
         let copy = self.arena.take(self.payload.len())?;
         self.payload.copy_to(copy);
         Some(copy)
+    }
+
+    /// Room for an event of `bytes` bytes in this shard's event ring `ring`, to be written in place and
+    /// published to all hosts. What is published before the handler returns is visible before the reply.
+    ///
+    /// # Errors
+    /// [`EventError::NoRing`], [`EventError::TooLarge`], [`EventError::ClaimOpen`].
+    #[inline]
+    pub fn event(&self, ring: usize, bytes: usize) -> Result<EventClaim<'a>, EventError> {
+        self.events.claim(ring, bytes)
     }
 
     /// The shard's scratch arena, reset after each batch.

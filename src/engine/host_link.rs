@@ -21,6 +21,8 @@ pub(super) struct ShardHost {
     pub(super) sleeper: Sleeper<MemoryFlag>,
     pub(super) doorbell: Arc<OwnedFd>,
     pub(super) barrier: Barrier,
+    /// The host's waiters on this shard's event rings.
+    pub(super) ears: Vec<Waker<MemoryFlag>>,
 }
 
 impl ShardHost {
@@ -66,27 +68,38 @@ pub(super) struct HostLink<'a> {
 }
 
 impl HostLink<'_> {
-    /// One part for each shard that serves a lane of this host.
-    pub(super) fn split(&self, key: u64, doorbells: Vec<OwnedFd>) -> Vec<(usize, ShardHost)> {
+    /// One part for each shard that serves a lane of this host, or writes an event ring for it.
+    pub(super) fn split(&self, key: u64, doorbells: &[Arc<OwnedFd>]) -> Vec<(usize, ShardHost)> {
         let mut parts = Vec::new();
-        for (shard, doorbell) in doorbells.into_iter().map(Arc::new).enumerate() {
+        for (shard, doorbell) in doorbells.iter().enumerate() {
             let lanes: Vec<EngineLane> = (0..self.terms.lanes)
                 .filter(|&lane| self.terms.lane_shards[lane as usize] as usize == shard)
-                .map(|lane| self.lane(key, lane, &doorbell))
+                .map(|lane| self.lane(key, lane, doorbell))
                 .collect();
-            if !lanes.is_empty() {
+            let ears = self.ears(shard);
+            if !lanes.is_empty() || !ears.is_empty() {
                 let host = ShardHost {
                     key,
                     lanes,
                     used: 0,
                     sleeper: Sleeper::new(self.regions.shard_flag(shard as u32)),
-                    doorbell,
+                    doorbell: doorbell.clone(),
                     barrier: Barrier::agreed(self.terms.membarrier),
+                    ears,
                 };
                 parts.push((shard, host));
             }
         }
         parts
+    }
+
+    /// The host's waiters on the event rings of `shard`.
+    fn ears(&self, shard: usize) -> Vec<Waker<MemoryFlag>> {
+        (0..)
+            .zip(&self.terms.events.rings)
+            .filter(|(_, ring)| ring.shard as usize == shard)
+            .map(|(ring, _)| Waker::new(self.regions.event_flag(ring)))
+            .collect()
     }
 
     fn lane(&self, key: u64, lane: u32, doorbell: &Arc<OwnedFd>) -> EngineLane {

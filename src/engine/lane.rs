@@ -10,6 +10,7 @@ use rustix::net::{send, SendFlags};
 
 use super::arena::Arena;
 use super::counters::Counters;
+use super::events::Events;
 use super::handler::{Handler, Reply, Request, Status};
 use crate::layout::{
     FLAGS_MUST_UNDERSTAND, STATUS_PANIC, STATUS_POISON, STATUS_TOO_LARGE, STATUS_UNKNOWN_FLAG,
@@ -67,6 +68,7 @@ pub(super) struct EngineLane {
 pub(super) struct Visitor<'a, H> {
     pub(super) handler: &'a mut H,
     pub(super) arena: &'a mut Arena,
+    pub(super) events: &'a Events,
     pub(super) counters: &'a Counters,
     pub(super) now: u64,
     pub(super) budget: usize,
@@ -100,6 +102,7 @@ impl EngineLane {
                 now: visitor.now,
                 payload: record.payload(),
                 arena: visitor.arena,
+                events: visitor.events,
             };
             let mut reply = Reply::new(&mut self.replies, self.largest_reply);
             let status =

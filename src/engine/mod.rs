@@ -19,6 +19,7 @@ mod arena;
 mod boot;
 mod control;
 mod counters;
+mod events;
 mod handler;
 mod host_link;
 mod lane;
@@ -29,5 +30,8 @@ mod shard;
 pub use arena::Arena;
 pub use boot::{Engine, StopHandle};
 pub use counters::{Counters, Counts};
+#[cfg(feature = "named")]
+pub(crate) use events::Events;
+pub use events::{EventClaim, EventError};
 pub use handler::{Handler, Reply, Request, Status};
 pub use options::{EngineError, EngineOptions};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::attach::{ListenError, Policy};
-use crate::layout::MAX_SHARDS;
+use crate::layout::{DEFAULT_CAPACITY, MAX_CAPACITY, MAX_EVENT_RINGS, MAX_SHARDS, MIN_CAPACITY};
+use crate::region::RegionError;
 use crate::sys::affinity::AffinityError;
 use crate::wait::WaitStrategy;
 
@@ -29,6 +30,8 @@ pub struct EngineOptions {
     pub(super) drain_for: Duration,
     pub(super) poison_after: u32,
     pub(super) membarrier: bool,
+    pub(super) event_rings: usize,
+    pub(super) event_capacity: u64,
     pub(super) policy: Policy,
 }
 
@@ -46,6 +49,8 @@ impl EngineOptions {
             drain_for: Duration::from_secs(1),
             poison_after: 2,
             membarrier: true,
+            event_rings: 0,
+            event_capacity: DEFAULT_CAPACITY,
             policy: Policy::default(),
         }
     }
@@ -108,6 +113,17 @@ impl EngineOptions {
         self
     }
 
+    /// `rings` event rings of `capacity` bytes for each shard, 48 in all at most; none where nothing is said.
+    /// Handlers publish into them ([`Request::event`](super::Request::event)), and every host that
+    /// wishes for them reads them. A host sees ring `r` of shard `s` under the index
+    /// `s * rings + r`. The capacity is a power of two from 4 KiB to 1 GiB; events are retained for about
+    /// three quarters of it, and an event's payload is an eighth of it at most.
+    pub fn event_rings(mut self, rings: usize, capacity: u64) -> Self {
+        self.event_rings = rings;
+        self.event_capacity = capacity;
+        self
+    }
+
     /// Limits, service name, page mode: what hosts are held to. The number of shards, `membarrier` and
     /// whether hosts may resume are filled in by the engine.
     pub fn policy(mut self, policy: Policy) -> Self {
@@ -124,10 +140,28 @@ impl EngineOptions {
     }
 
     pub(super) fn check(&self) -> Result<(), EngineError> {
-        match self.shards() {
-            1..=MAX_SHARDS => Ok(()),
-            shards => Err(EngineError::Shards { shards }),
+        let shards = self.shards();
+        if !(1..=MAX_SHARDS).contains(&shards) {
+            return Err(EngineError::Shards { shards });
         }
+        let rings = self.event_rings.saturating_mul(shards);
+        if rings > MAX_EVENT_RINGS {
+            return Err(EngineError::EventRings { rings, shards });
+        }
+        let capacity = self.event_capacity;
+        let possible = (MIN_CAPACITY..=MAX_CAPACITY).contains(&capacity);
+        if rings > 0 && !(possible && capacity.is_power_of_two()) {
+            return Err(EngineError::EventCapacity { capacity });
+        }
+        Ok(())
+    }
+
+    /// The shard that writes each event ring.
+    pub(super) fn event_shards(&self) -> Vec<u32> {
+        let shards = 0..self.shards() as u32;
+        shards
+            .flat_map(|shard| std::iter::repeat_n(shard, self.event_rings))
+            .collect()
     }
 }
 
@@ -146,6 +180,23 @@ pub enum EngineError {
         /// What was asked for.
         shards: usize,
     },
+    /// More event rings than the layout has room for.
+    #[error("{rings} event rings on {shards} shards are not possible: {MAX_EVENT_RINGS} in all are the most")]
+    EventRings {
+        /// What was asked for, on all shards.
+        rings: usize,
+        /// On how many shards.
+        shards: usize,
+    },
+    /// An event ring cannot have this capacity.
+    #[error("an event ring of {capacity} bytes is not possible: choose a power of two, {MIN_CAPACITY} to {MAX_CAPACITY}")]
+    EventCapacity {
+        /// What was asked for, in bytes.
+        capacity: u64,
+    },
+    /// There is no memory for the event rings.
+    #[error("no memory for the event rings: {0}")]
+    EventMemory(#[from] RegionError),
     /// A shard can't run on its core.
     #[error(transparent)]
     Affinity(#[from] AffinityError),

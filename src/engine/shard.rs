@@ -21,13 +21,15 @@ use std::time::Duration;
 
 use super::arena::Arena;
 use super::counters::Counters;
+use super::events::{EventBell, Events, Settled};
 use super::handler::Handler;
 use super::host_link::ShardHost;
 use super::lane::{EngineLane, LaneFault, Visit, Visitor};
 use super::park::Parker;
 use crate::layout::LINE;
+use crate::sys::barrier::Barrier;
 use crate::sys::clock::monotonic_ns;
-use crate::wait::WaitStrategy;
+use crate::wait::{Doze, WaitStrategy};
 
 /// Rounds between two housekeepings: an idle round counts one, a request eight.
 const HOUSEKEEPING_ROUNDS: u64 = 2048;
@@ -64,6 +66,8 @@ pub(super) enum FromShard {
 /// The state of one shard. Everything here belongs to its thread.
 pub(super) struct Shard<H> {
     pub(super) handler: H,
+    pub(super) events: Events,
+    pub(super) event_bell: EventBell,
     pub(super) hosts: Vec<ShardHost>,
     pub(super) inbox: Receiver<ToShard>,
     pub(super) has_mail: Arc<AtomicBool>,
@@ -135,6 +139,7 @@ impl<H: Handler> Shard<H> {
         let mut visitor = Visitor {
             handler: &mut self.handler,
             arena: &mut self.arena,
+            events: &self.events,
             counters: &self.counters,
             now: self.now,
             budget: self.budget,
@@ -149,7 +154,20 @@ impl<H: Handler> Shard<H> {
                 }
             }
         }
+        if self.events.take_news() {
+            self.tell_sleepers();
+        }
         answered
+    }
+
+    /// Events were published: does anybody sleep who waits for them? Label `doze`, once for all looks.
+    fn tell_sleepers(&mut self) {
+        let fences = |host: &ShardHost| host.barrier == Barrier::Fence && !host.ears.is_empty();
+        Barrier::agreed(!self.hosts.iter().any(fences)).waker();
+        let ears = self.hosts.iter_mut().flat_map(|host| &mut host.ears);
+        if ears.fold(false, |sleeps, ear| ear.must_ring(Settled) | sleeps) {
+            self.event_bell.ring();
+        }
     }
 
     /// Nothing was committed: wait as the strategy says.
@@ -213,6 +231,7 @@ impl<H: Handler> Shard<H> {
     fn count(&mut self) {
         let answered = self.hosts.iter_mut().map(ShardHost::take_answered).sum();
         Counters::add(&self.counters.requests, answered);
+        Counters::add(&self.counters.events, self.events.take_count());
     }
 
     fn has_work(&mut self) -> bool {
@@ -257,6 +276,7 @@ impl<H: Handler> Shard<H> {
         let mut visitor = Visitor {
             handler: &mut self.handler,
             arena: &mut self.arena,
+            events: &self.events,
             counters: &self.counters,
             now: self.now,
             budget: 0,

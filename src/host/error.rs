@@ -4,6 +4,7 @@
 use thiserror::Error;
 
 use crate::attach::AttachError;
+use crate::event::EventCorrupt;
 use crate::ring::{ClaimError, Corrupt};
 
 /// Why a host's call did not succeed.
@@ -84,6 +85,22 @@ pub enum HostError {
         /// How many there are.
         lanes: u32,
     },
+    /// There is no such event ring among those that were asked for at attach.
+    #[error("there is no event ring {ring}: this host has {rings}; ask for more at attach, or start the engine with more")]
+    NoEventRing {
+        /// What was asked for.
+        ring: u32,
+        /// How many there are.
+        rings: u32,
+    },
+    /// This event ring has a receiver in this host already.
+    #[error(
+        "event ring {ring} has a receiver already: drop that one first, or attach another host"
+    )]
+    EventRingTaken {
+        /// Which one.
+        ring: u32,
+    },
     /// This process is a forked child of the one that attached.
     #[error("this is a forked child: regions are not inherited; attach in the child")]
     Forked,
@@ -102,6 +119,12 @@ impl From<ClaimError> for HostError {
             ClaimError::TooLarge { payload, limit } => HostError::TooLarge { payload, limit },
             ClaimError::Corrupt { .. } => HostError::Corrupt(error.to_string()),
         }
+    }
+}
+
+impl From<EventCorrupt> for HostError {
+    fn from(error: EventCorrupt) -> Self {
+        HostError::Corrupt(error.to_string())
     }
 }
 

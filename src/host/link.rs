@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::attach::Terms;
 use crate::lane::Regions;
+use crate::region::Mapping;
 use crate::ring::{Cursor, MemoryPosition, PositionWord};
 use crate::sys::barrier::Barrier;
 use crate::wait::Doze;
@@ -19,6 +20,8 @@ use crate::wait::Doze;
 pub(super) struct Link {
     pub(super) terms: Terms,
     pub(super) regions: Regions,
+    /// The regions of the event rings.
+    pub(super) events: Vec<Arc<Mapping>>,
     pub(super) socket: OwnedFd,
     pub(super) doorbells: Vec<OwnedFd>,
     pub(super) engine_pidfd: Option<OwnedFd>,

@@ -44,6 +44,7 @@
 mod bell;
 mod claim;
 mod error;
+mod events;
 mod lane;
 mod link;
 mod nap;
@@ -64,6 +65,7 @@ use rustix::event::{eventfd, EventfdFlags};
 
 pub use claim::{RequestBatch, RequestClaim};
 pub use error::HostError;
+pub use events::{EventAnswer, EventReceiver};
 pub use lane::{CallReply, Lane};
 pub use reader::Replies;
 pub use receiver::ReplyReceiver;
@@ -135,6 +137,8 @@ pub struct HostCounts {
     pub late_replies: u64,
     /// Times another engine took over.
     pub resumes: u64,
+    /// Events that were published and never read by this host, because it was too slow.
+    pub lost_events: u64,
 }
 
 impl Host {
@@ -166,6 +170,7 @@ impl Host {
                 request_capacity: side.terms.request_capacity,
                 reply_capacity: side.terms.reply_capacity,
             },
+            events: side.events.into_iter().map(Arc::new).collect(),
             terms: side.terms,
             socket: side.socket,
             doorbells: side.doorbells,
@@ -208,6 +213,25 @@ impl Host {
         }
     }
 
+    /// Takes the receiver of event ring `ring`, from 0; there is one at a time. It begins with the oldest
+    /// events that are retained.
+    ///
+    /// # Errors
+    /// [`HostError::NoEventRing`] where the host did not wish for it at attach,
+    /// [`HostError::EventRingTaken`], [`HostError::Forked`], [`HostError::Gone`].
+    pub fn events(&self, ring: u32) -> Result<EventReceiver, HostError> {
+        if self.shared.mark.is_child() {
+            return Err(HostError::Forked);
+        }
+        if self.shared.is_gone() {
+            self.shared.check(u32::MAX)?;
+        }
+        match self.shared.take_event_ring(ring) {
+            true => EventReceiver::new(self.shared.clone(), ring),
+            false => Err(HostError::EventRingTaken { ring }),
+        }
+    }
+
     /// What was really got: lanes, capacities, pages, the engine's service and process.
     pub fn terms(&self) -> Terms {
         self.shared.newest_link().terms.clone()
@@ -218,6 +242,7 @@ impl Host {
         HostCounts {
             late_replies: self.shared.late.load(Ordering::Relaxed), // no partner: statistics
             resumes: self.shared.resumes.load(Ordering::Relaxed),   // no partner: statistics
+            lost_events: self.shared.lost_events.load(Ordering::Relaxed), // no partner: statistics
         }
     }
 }

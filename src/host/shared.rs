@@ -1,5 +1,6 @@
 //! What all threads of a host share: the links, the pool of lanes, and whether the engine is gone.
 
+use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,6 +25,7 @@ pub(super) struct HostShared {
     pub(super) tracks: Vec<Arc<Track>>,
     pub(super) late: AtomicU64,
     pub(super) resumes: AtomicU64,
+    pub(super) lost_events: AtomicU64,
     epoch: AtomicU64,
     gone: AtomicBool,
     trouble: AtomicBool,
@@ -31,6 +33,8 @@ pub(super) struct HostShared {
     links: Mutex<Vec<Arc<Link>>>,
     words: Mutex<Words>,
     pool: Mutex<Vec<Slot>>,
+    /// Event rings that have a receiver.
+    event_rings: Mutex<HashSet<u32>>,
     /// Ends the tender when host and lanes are gone.
     _end: EndBell,
 }
@@ -71,6 +75,8 @@ impl HostShared {
             pool: Mutex::new(slots.collect()),
             late: AtomicU64::new(0),
             resumes: AtomicU64::new(0),
+            lost_events: AtomicU64::new(0),
+            event_rings: Mutex::default(),
             epoch: AtomicU64::new(link.epoch()),
             gone: AtomicBool::new(false),
             trouble: AtomicBool::new(false),
@@ -202,6 +208,18 @@ impl HostShared {
         let slot = &pool[lane as usize];
         if slot.sender.is_some() && slot.receiver.is_some() {
             self.newest_link().regions.in_use(lane).store(0); // a hint: no partner
+        }
+    }
+
+    /// Takes an event ring; false if somebody has it.
+    pub(super) fn take_event_ring(&self, ring: u32) -> bool {
+        lock(&self.event_rings).insert(ring)
+    }
+
+    /// As [`HostShared::give_sender_back`].
+    pub(super) fn give_event_ring_back(&self, ring: u32) {
+        if !self.mark.is_child() {
+            lock(&self.event_rings).remove(&ring);
         }
     }
 

@@ -197,6 +197,7 @@ impl Tender {
                 reply: Arc::new(side.reply),
                 ..self.link.regions.clone()
             },
+            events: side.events.into_iter().map(Arc::new).collect(),
             terms: side.terms,
             socket: side.socket,
             doorbells: side.doorbells,

@@ -1,7 +1,7 @@
 //! The engine's side of a pair of named segments: serves by polling, on whatever thread calls it.
 
 use super::{NamedAttachError, NamedServeError, NamedShape, Pair};
-use crate::engine::{Arena, Handler, Reply, Request, Status};
+use crate::engine::{Arena, Events, Handler, Reply, Request, Status};
 use crate::lane::{position, ring_words};
 use crate::layout::{
     lane_control_offset, reply_position_offset, FLAGS_MUST_UNDERSTAND, LANE_REQUEST_POSITION,
@@ -21,6 +21,8 @@ const ARENA_BYTES: usize = 1 << 20;
 pub struct NamedEngine {
     lanes: Vec<EngineEnd>,
     arena: Arena,
+    /// None: hosts of a named segment have no event rings.
+    events: Events,
     mark: ForkMark,
 }
 
@@ -67,6 +69,7 @@ impl NamedEngine {
         Ok(Self {
             lanes: ends.collect(),
             arena: Arena::new(ARENA_BYTES),
+            events: Events::default(),
             mark,
         })
     }
@@ -92,7 +95,7 @@ impl NamedEngine {
         let now = monotonic_ns();
         let mut outcome = Ok(0);
         for (lane, end) in self.lanes.iter_mut().enumerate() {
-            match end.visit(handler, &self.arena, now, budget) {
+            match end.visit(handler, &self.arena, &self.events, now, budget) {
                 Ok(count) => outcome = outcome.map(|sum| sum + count),
                 Err(Fault::Request(source)) => {
                     outcome = Err(NamedServeError::Request { lane, source });
@@ -132,6 +135,7 @@ impl EngineEnd {
         &mut self,
         handler: &mut impl Handler,
         arena: &Arena,
+        events: &Events,
         now: u64,
         budget: usize,
     ) -> Result<u64, Fault> {
@@ -159,6 +163,7 @@ impl EngineEnd {
                 now,
                 payload: record.payload(),
                 arena,
+                events,
             };
             let mut reply = Reply::new(&mut self.replies, largest);
             let status = match record.flags() & FLAGS_MUST_UNDERSTAND {

@@ -37,6 +37,7 @@ pub use batch::{Batch, BatchClaim};
 pub use claim::Claim;
 pub use consumer::{Consumer, Polled};
 pub use error::{ClaimError, Corrupt, CorruptKind, GeometryError};
+pub(crate) use header::{meaning, Meaning};
 pub use producer::{Cursor, Producer};
 pub use record::{Payload, Record};
 pub(crate) use room::Room;
@@ -79,7 +80,7 @@ impl Geometry {
     }
 
     /// Does this shape fit `words` words, and does the largest record fit with its padding?
-    fn check(&self, words: usize) -> Result<(), GeometryError> {
+    pub(crate) fn check(&self, words: usize) -> Result<(), GeometryError> {
         let Self {
             capacity,
             payload_limit,

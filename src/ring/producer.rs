@@ -177,6 +177,29 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         self.consumer_position = consumer_position;
     }
 
+    /// Bytes that a record of `payload` bytes would take now, with the padding before it.
+    #[inline(always)]
+    pub(crate) fn need(&self, payload: usize) -> Result<u64, ClaimError> {
+        let bytes = record_bytes(self.checked(payload)?);
+        let to_end = self.capacity - (self.end.position & (self.capacity - 1));
+        Ok(if bytes > to_end {
+            to_end + bytes
+        } else {
+            bytes
+        })
+    }
+
+    /// Bytes that may be written behind the committed end, as far as is known.
+    #[inline(always)]
+    pub(crate) fn known_free(&self) -> u64 {
+        self.limit.wrapping_sub(self.end.position)
+    }
+
+    /// For a ring without a consumer: all before `released`, where a record starts, may be overwritten.
+    pub(crate) fn grant(&mut self, released: u64) {
+        self.limit = released.wrapping_add(self.capacity);
+    }
+
     /// The word of the record memory that lies at `position`.
     #[inline(always)]
     pub(super) fn word_at(&self, position: u64) -> usize {

@@ -19,7 +19,7 @@ pub struct Record<'a, W> {
 
 impl<'a, W: Words> Record<'a, W> {
     #[inline(always)]
-    pub(super) fn new(words: &'a W, word: usize, payload: u32, second: u64, number: u64) -> Self {
+    pub(crate) fn new(words: &'a W, word: usize, payload: u32, second: u64, number: u64) -> Self {
         Self {
             words,
             word,

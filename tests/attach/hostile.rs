@@ -193,37 +193,52 @@ fn an_engine_that_dies_at_any_step_leaves_nothing_in_the_host() {
 }
 
 /// Somebody between a host that attaches and a real engine.
-struct Talk {
+pub struct Talk {
     host: OwnedFd,
     engine: OwnedFd,
 }
 
 impl Talk {
-    fn pass_hello(&self) {
+    pub fn pass_hello(&self) {
         say(&self.engine, &hear(&self.host).0, &[]);
     }
 
-    fn pass_welcome(&self, change: impl FnOnce(&mut Vec<u8>, &mut Vec<OwnedFd>)) {
+    pub fn pass_welcome(&self, change: impl FnOnce(&mut Vec<u8>, &mut Vec<OwnedFd>)) {
         let (mut welcome, mut descriptors) = hear(&self.engine);
         change(&mut welcome, &mut descriptors);
         let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
         say(&self.host, &welcome, &borrowed);
     }
+
+    /// MAPPED one way, READY the other.
+    pub fn pass_the_rest(&self) {
+        say(&self.engine, &hear(&self.host).0, &[]);
+        say(&self.host, &hear(&self.engine).0, &[]);
+    }
 }
 
 /// What a host gets that attaches through `between`.
-fn between(between: impl FnOnce(&Talk) + Send) -> Result<HostSide, AttachError> {
+fn between(meddle: impl FnOnce(&Talk) + Send) -> Result<HostSide, AttachError> {
+    between_these(policy(), &small_wishes(), meddle)
+}
+
+/// As `between`, with this engine and this host.
+pub fn between_these(
+    policy: Policy,
+    wishes: &Wishes,
+    meddle: impl FnOnce(&Talk) + Send,
+) -> Result<HostSide, AttachError> {
     let path = TestPath::new();
     let listener = Listener::bind(&path.0, 0o600).unwrap();
-    let (engine, answer) = engine_on_a_thread(policy(), &Ledger::new());
+    let (engine, answer) = engine_on_a_thread(policy, &Ledger::new());
     let got = std::thread::scope(|scope| {
         scope.spawn(move || {
             let host = accept_one(&listener);
             // Ours from here on; the raw functions of these tests wait.
             rustix::io::ioctl_fionbio(&host, false).unwrap();
-            between(&Talk { host, engine });
+            meddle(&Talk { host, engine });
         });
-        attach(&path.0, &small_wishes(), SOON)
+        attach(&path.0, wishes, SOON)
     });
     let _ = answer.join().unwrap(); // whatever the engine thought of it
     got
@@ -245,9 +260,9 @@ fn terms_that_cannot_be_are_found_out() {
     let name = "hostile::terms_that_cannot_be_are_found_out";
     in_isolation(name, || {
         let before = open_descriptors();
-        let lies: [(usize, u32, &str); 13] = [
+        let lies: [(usize, u32, &str); 17] = [
             (WELCOME_LANES, 2, "shard that does not exist"),
-            (WELCOME_LANE_COUNT, 1, "lanes"),
+            (WELCOME_LANE_COUNT, 1, "258 are right"),
             (WELCOME_SHARDS, 1, "descriptors"),
             (WELCOME_SHARDS, 49, "descriptors"),
             (WELCOME_REQUEST_CAPACITY, 8192, "capacity"),
@@ -259,6 +274,10 @@ fn terms_that_cannot_be_are_found_out() {
             (WELCOME_EPOCH, 2, "epoch"),
             (WELCOME_MEMBARRIER, 1, "membarrier"),
             (WELCOME_DESCRIPTORS, 3, "descriptors"),
+            (WELCOME_LANE_COUNT, 1 << 31, "lanes"),
+            (WELCOME_EVENT_RINGS, 49, "event rings"),
+            (WELCOME_EVENT_CAPACITY, 4096, "event rings"),
+            (WELCOME_LIFE, 1, "event rings"),
         ];
         for (at, value, word) in lies {
             found_out(word, |welcome, _| put_u32(welcome, at, value));
@@ -299,7 +318,7 @@ fn descriptors_that_are_not_what_they_should_be_are_found_out() {
     });
 }
 
-fn reopened(fd: &OwnedFd, mode: OFlags) -> OwnedFd {
+pub fn reopened(fd: &OwnedFd, mode: OFlags) -> OwnedFd {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     rustix::fs::open(path, mode | OFlags::CLOEXEC, Mode::empty()).unwrap()
 }

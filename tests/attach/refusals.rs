@@ -76,20 +76,41 @@ fn a_feature_that_may_be_understood_is_left_out() {
 
 #[test]
 fn roles_that_this_version_does_not_attach() {
-    for (role, name) in [
-        (ROLE_OBSERVER, "observer"),
-        (ROLE_EVENTS, "events only"),
-        (7, "`7`"),
-    ] {
+    for (role, name) in [(ROLE_OBSERVER, "observer"), (7, "`7`")] {
         let other = hello_with(|bytes| put_u32(bytes, HELLO_ROLE, role));
         refused(policy(), &other, RefusalCode::Role, &[name, "say role 1"]);
     }
 }
 
 #[test]
-fn event_rings() {
+fn event_rings_that_are_not_there() {
     let listener = hello_with(|bytes| put_u32(bytes, HELLO_EVENT_RINGS, 1));
-    refused(policy(), &listener, RefusalCode::EventRings, &["ask for 0"]);
+    let words = ["has 0", "ask for fewer"];
+    refused(policy(), &listener, RefusalCode::EventRings, &words);
+}
+
+#[test]
+fn a_reader_of_events_with_lanes_or_nothing_to_read() {
+    let reader = |lanes, request, reply| {
+        hello_with(|bytes| {
+            put_u32(bytes, HELLO_ROLE, ROLE_EVENTS);
+            put_u32(bytes, HELLO_EVENT_RINGS, ALL_EVENT_RINGS);
+            put_u32(bytes, HELLO_LANES, lanes);
+            put_u64(bytes, HELLO_REQUEST_CAPACITY, request);
+            put_u64(bytes, HELLO_REPLY_CAPACITY, reply);
+        })
+    };
+    let none = RefusalCode::EventRings;
+    refused(policy(), &reader(0, 0, 0), none, &["no event ring to read"]);
+    refused(
+        policy(),
+        &reader(1, 0, 0),
+        RefusalCode::Lanes,
+        &["ask for 0"],
+    );
+    let words = ["say 0 for both"];
+    refused(policy(), &reader(0, 4096, 0), RefusalCode::Capacity, &words);
+    refused(policy(), &reader(0, 0, 4096), RefusalCode::Capacity, &words);
 }
 
 #[test]

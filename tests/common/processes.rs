@@ -73,6 +73,18 @@ impl Role {
         }
     }
 
+    /// Reads lines until one begins with `word`; the number behind it.
+    pub fn read_line_after(&mut self, word: &str) -> u64 {
+        loop {
+            let mut line = String::new();
+            let read = self.output.read_line(&mut line).expect("its output");
+            assert_ne!(read, 0, "the child ended before it said {word:?}");
+            if let Some(number) = line.trim().strip_prefix(word) {
+                return number.parse().expect("a number");
+            }
+        }
+    }
+
     /// `kill -9`, and waits for the end.
     pub fn kill(&mut self) {
         self.child.kill().expect("it is ours");

@@ -10,21 +10,27 @@ use crate::roles::{options, ECHO, PATIENCE};
 fn a_forked_child_is_told_and_its_parent_goes_on() {
     let scratch = Scratch::new("fork");
     let mut engine = Role::start("roles::role_engine", &scratch.socket(), "small");
-    let options = options(2, 1 << 14, PageMode::Auto);
+    let mut options = options(2, 1 << 14, PageMode::Auto);
+    options.wishes.event_rings = 1;
     let host = Host::attach_with(scratch.socket(), options).expect("attached");
     let mut lane = host.lane().expect("a lane");
     lane.call(ECHO, b"before", &mut [], PATIENCE)
         .expect("a reply");
+    let mut events = host.events(0).expect("a ring");
     // SAFETY: the child calls nothing that needs another thread, and ends with `_exit`.
     match unsafe { libc::fork() } {
         0 => {
             let claim = matches!(lane.claim(8), Err(HostError::Forked));
             let poll = matches!(lane.poll(8).err(), Some(HostError::Forked));
             let take = matches!(host.lane().err(), Some(HostError::Forked));
+            let event = matches!(events.poll(&mut []), Err(HostError::Forked));
+            let wait = matches!(events.wait(PATIENCE), Err(HostError::Forked));
+            let told = claim && poll && take && event && wait;
             drop(lane);
+            drop(events);
             drop(host);
             // SAFETY: ends the child without running what belongs to the parent.
-            unsafe { libc::_exit(if claim && poll && take { 0 } else { 1 }) }
+            unsafe { libc::_exit(if told { 0 } else { 1 }) }
         }
         child => {
             let mut status = 0;
@@ -45,7 +51,7 @@ fn a_forked_child_is_told_and_its_parent_goes_on() {
     engine = Role::start("roles::role_engine", &scratch.socket(), "small");
     lane.call(ECHO, b"resumed", &mut [], PATIENCE)
         .expect("a reply");
-    drop(lane);
-    drop(host);
+    assert!(events.poll(&mut []).is_ok());
+    drop((lane, events, host));
     assert!(engine.finish());
 }

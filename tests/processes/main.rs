@@ -9,6 +9,7 @@ mod hugepages;
 mod processes;
 
 mod deaths;
+mod events;
 mod fork;
 mod pages;
 mod roles;

@@ -55,6 +55,7 @@ fn role_engine() {
         ..Policy::default()
     };
     let options = EngineOptions::new(path)
+        .event_rings(1, 4096)
         .policy(policy)
         .membarrier(kind != "fence")
         .wait(WaitStrategy::Yield(Duration::from_millis(1)));

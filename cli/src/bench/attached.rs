@@ -178,16 +178,27 @@ impl Started {
 
     /// Attaches, and pins this thread to `core`.
     pub fn attach(&self, core: usize, options: HostOptions) -> Result<Attached<'_>, BenchError> {
+        let attached = self.attach_unpinned(options)?;
+        pin(core)?; // after the library has started its thread, which is not to be pinned here
+        Ok(attached)
+    }
+
+    /// Attaches, and leaves this thread, and the processes it starts, where the scheduler wants them.
+    pub fn attach_unpinned(&self, options: HostOptions) -> Result<Attached<'_>, BenchError> {
         let clock = Clock::calibrate();
         let host = Host::attach_with(self.directory.socket(), options)?;
         let lane = host.lane()?;
-        pin(core)?; // after the library has started its thread, which is not to be pinned here
         Ok(Attached {
             host,
             lane,
             meter: Meter::new(self.memory.lines(), clock),
             clock,
         })
+    }
+
+    /// Where the engine listens.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.socket()
     }
 
     /// The engine's process id.

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   shard thread, pinned:  lane ─▶ handler ─┬─ ECHO   the payload, copied into the reply
+//!                                           ├─ PUBLISH an event with a stamp, then an empty reply
 //!                                           ├─ FLOOR  respond to an assignment, then an empty reply
 //!                                           ├─ STREAM take a stream from a ring, reply its sum
 //!                                           └─ END    the engine halts
@@ -23,6 +24,7 @@ use ironhoard::ring::MemoryConsumer;
 use ironhoard::wait::WaitStrategy;
 
 use super::clock::Clock;
+use super::fanout::{LAST, STAMPED};
 use super::floor::{respond, Assignment, Lines};
 use super::memory::{FloorMemory, MemoryError};
 use super::stream;
@@ -36,6 +38,10 @@ pub const FLOOR: u16 = 2;
 pub const STREAM: u16 = 3;
 /// Kind: halt.
 pub const END: u16 = 5;
+/// Kind: publish an event with a stamp.
+pub const PUBLISH: u16 = 8;
+/// Kind: publish the event that ends all listeners.
+pub const FINISH: u16 = 9;
 
 /// Status: the payload is not what its kind promises.
 pub const MISFORMED: Status = Status::code(1);
@@ -45,6 +51,11 @@ pub const STALLED: Status = Status::code(2);
 /// The largest payload that is echoed, in bytes; a small bound lets the reply ring be used to its
 /// end.
 pub const LARGEST_ECHO: usize = 4096;
+
+/// Bytes of the event ring.
+const EVENT_CAPACITY: u64 = 1 << 20;
+/// Bytes of each event: one line.
+const EVENT_BYTES: usize = 48;
 
 /// Why the engine process could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +95,9 @@ pub fn serve(
         .map(FloorMemory::open)
         .transpose()?
         .map(Arc::new);
-    let engine = Engine::bind(EngineOptions::new(path).cores([core]).wait(wait))?;
+    let clock = Clock::calibrate();
+    let options = EngineOptions::new(path).cores([core]).wait(wait);
+    let engine = Engine::bind(options.event_rings(1, EVENT_CAPACITY))?;
     let stop = engine.stop_handle();
     let bench = || {
         // Release: the path is bound, hosts may attach; partner of the acquire load in
@@ -94,13 +107,14 @@ pub fn serve(
             lines,
             ring: ring.as_ref().map(stream::consumer),
             stop: stop.clone(),
+            clock,
         }
     };
     let Some(bell) = inherited.bell else {
         engine.run(|_shard| bench())?;
         return Ok(());
     };
-    let (bell, clock) = (BareBell::new(bell)?, Clock::calibrate());
+    let bell = BareBell::new(bell)?;
     engine.run(|_shard| Stamping {
         bench: bench(),
         bell: &bell,
@@ -115,6 +129,7 @@ pub struct Bench<'m> {
     pub lines: &'m Lines,
     ring: Option<MemoryConsumer>,
     stop: StopHandle,
+    clock: Clock,
 }
 
 impl Handler for Bench<'_> {
@@ -124,6 +139,8 @@ impl Handler for Bench<'_> {
             ECHO => echo(request, reply),
             FLOOR => self.floor(request),
             STREAM => self.stream(request, reply),
+            PUBLISH => self.publish(request, STAMPED),
+            FINISH => self.publish(request, LAST),
             END => {
                 self.stop.stop();
                 Status::OK
@@ -163,6 +180,19 @@ impl Bench<'_> {
             Ok(()) => Status::OK,
             Err(_) => STALLED,
         }
+    }
+
+    /// An event of one line: the stamp, and five words.
+    #[inline]
+    fn publish(&self, request: &Request<'_>, kind: u16) -> Status {
+        let Ok(mut event) = request.event(0, EVENT_BYTES) else {
+            return MISFORMED;
+        };
+        let payload = event.payload();
+        payload[8..].fill(0x5a);
+        payload[..8].copy_from_slice(&self.clock.ticks().to_le_bytes());
+        event.publish(kind);
+        Status::OK
     }
 
     #[cold]

@@ -14,6 +14,8 @@ pub mod crowd;
 pub mod engine;
 pub mod fanin;
 pub mod fanin_command;
+pub mod fanout;
+pub mod fanout_command;
 pub mod floor;
 pub mod floor_command;
 pub mod memory;

@@ -38,9 +38,22 @@ const HOSTILE: Guard = Guard {
     filter: "hostile::",
 };
 
-pub const GUARDS: [Guard; 3] = [ENUMERATION, EDGES, HOSTILE];
+/// The event ring, each access a step.
+pub const EVENT_STEPS: Guard = Guard {
+    file: "event_steps.rs",
+    module: "event_steps",
+    filter: "event_steps::",
+};
+/// Named edges of the event ring.
+pub const EVENT_EDGES: Guard = Guard {
+    file: "event_edges.rs",
+    module: "event_edges",
+    filter: "event_edges::",
+};
 
-const fn mutant(
+pub const GUARDS: [Guard; 5] = [ENUMERATION, EDGES, HOSTILE, EVENT_STEPS, EVENT_EDGES];
+
+pub const fn mutant(
     guard: Guard,
     name: &'static str,
     file: &'static str,
