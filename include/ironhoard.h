@@ -411,8 +411,8 @@ typedef struct {
     uint64_t max_capacity;
     // The most lanes of one host.
     uint32_t max_lanes_per_host;
-    // Bytes of each shard's scratch memory, where copies of payloads lie.
-    uint32_t arena_bytes;
+    // Zero.
+    uint32_t reserved_word;
     // How long a host may be silent in each step of the conversation.
     uint64_t silence_ns;
     // Zero.
@@ -462,17 +462,18 @@ extern "C" {
 // Version of the library that runs: major * 1000000 + minor * 1000 + patch, like IH_VERSION_NUMBER.
 uint32_t ih_version(void);
 
-// The same as text, "0.1.0". Lives for ever.
+// The same as text, like IH_VERSION_STRING. Lives for ever.
 const char *ih_version_string(void);
 
-// A short English sentence for a status; one for "unknown" where it is none. Lives for ever.
+// What a status means, and what to do; a sentence that says so where it is none. Lives for ever.
 const char *ih_strerror(int status);
 
 // The last failure of the calling thread. Never NULL; changes with the thread's next failure.
 const ih_error *ih_last_error(void);
 
 // Sends log lines up to `level` to `sink`, from now on; NULL: to nobody. They tell what was not got
-// (2 MiB pages, a core) and what happens to peers. Where it is never called nothing is logged.
+// (2 MiB pages, a core) and what happens to peers. A line at a time; the
+// sink must not call this function. Where it is never called nothing is logged.
 ih_status ih_log_to(ih_log_sink sink, void *context, uint32_t level);
 
 // ---- Host ------------------------------------------------------------------------------------
@@ -574,7 +575,7 @@ ih_status ih_producer_abort_batch(ih_producer *producer);
 // The largest payload of a request, in bytes; 0 where `producer` is not live.
 uint32_t ih_producer_payload_limit(const ih_producer *producer);
 
-// The number that the next request will have; 0 where `producer` is not live.
+// The number that the next request will have; 0 where `producer` is not live or not this thread's.
 uint64_t ih_producer_next_number(const ih_producer *producer);
 
 // ---- Consumer --------------------------------------------------------------------------------

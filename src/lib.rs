@@ -95,6 +95,7 @@
 
 pub mod attach;
 pub mod engine;
+mod ffi;
 pub mod host;
 mod lane;
 pub mod layout;
