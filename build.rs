@@ -5,7 +5,8 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    let part = |name: &str| std::env::var(format!("CARGO_PKG_VERSION_{name}")).expect("set by cargo");
+    let part =
+        |name: &str| std::env::var(format!("CARGO_PKG_VERSION_{name}")).expect("set by cargo");
     let name = match part("MAJOR").as_str() {
         "0" => format!("libironhoard.so.0.{}", part("MINOR")),
         major => format!("libironhoard.so.{major}"),

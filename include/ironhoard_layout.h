@@ -1,9 +1,8 @@
 /* Ironhoard: the byte layout between host and engine, as literals. docs/LAYOUT.md is normative.
  *
- * SPDX-License-Identifier: MIT OR Apache-2.0.
+ * SPDX-License-Identifier: MIT OR Apache-2.0. Made from testdata/layout.txt by tests/header.rs.
  *
- * Needs no library: with it and docs/LAYOUT.md a host or an engine of one's own can be written. The numbers are held
- * to those of the code by tests/header.rs.
+ * Needs no library: with it and docs/LAYOUT.md a host or an engine of one's own can be written.
  */
 
 #ifndef IRONHOARD_LAYOUT_H
@@ -27,6 +26,32 @@
 #define IH_STATUS_POISON 0xff01
 #define IH_STATUS_TOO_LARGE 0xff02
 #define IH_STATUS_UNKNOWN_FLAG 0xff03
+
+/* Why an engine refuses: the code of REFUSED, and of ih_last_error()->refusal. */
+#define IH_REFUSAL_MALFORMED 1
+#define IH_REFUSAL_VERSION 2
+#define IH_REFUSAL_FEATURE 3
+#define IH_REFUSAL_ROLE 4
+#define IH_REFUSAL_SERVICE 5
+#define IH_REFUSAL_UID 6
+#define IH_REFUSAL_HOSTS 7
+#define IH_REFUSAL_HOSTS_PER_UID 8
+#define IH_REFUSAL_MEMORY_PER_UID 9
+#define IH_REFUSAL_LANES 10
+#define IH_REFUSAL_CAPACITY 11
+#define IH_REFUSAL_PAGES 12
+#define IH_REFUSAL_EVENT_RINGS 13
+#define IH_REFUSAL_SILENCE 14
+#define IH_REFUSAL_DRAINING 15
+#define IH_REFUSAL_RESOURCES 16
+#define IH_REFUSAL_REGION 17
+#define IH_REFUSAL_RESUME_DECLINED 18
+#define IH_REFUSAL_RESUME_SERVED 19
+#define IH_REFUSAL_RESUME_REGION 20
+#define IH_REFUSAL_RESUME_RECORD 21
+#define IH_REFUSAL_INTERNAL 22
+#define IH_REFUSAL_GONE 23
+#define IH_REFUSAL_LANE_CLOSED 24
 
 /* Records. */
 #define IH_LINE 64
@@ -57,32 +82,6 @@
 #define IH_LANE_IN_USE 72
 #define IH_LANE_REQUEST_POSITION 0
 #define IH_RING_SKEW 4160
-
-/* Why an engine refuses: the code of REFUSED, and of ih_last_error()->refusal. */
-#define IH_REFUSAL_MALFORMED 1
-#define IH_REFUSAL_VERSION 2
-#define IH_REFUSAL_FEATURE 3
-#define IH_REFUSAL_ROLE 4
-#define IH_REFUSAL_SERVICE 5
-#define IH_REFUSAL_UID 6
-#define IH_REFUSAL_HOSTS 7
-#define IH_REFUSAL_HOSTS_PER_UID 8
-#define IH_REFUSAL_MEMORY_PER_UID 9
-#define IH_REFUSAL_LANES 10
-#define IH_REFUSAL_CAPACITY 11
-#define IH_REFUSAL_PAGES 12
-#define IH_REFUSAL_EVENT_RINGS 13
-#define IH_REFUSAL_SILENCE 14
-#define IH_REFUSAL_DRAINING 15
-#define IH_REFUSAL_RESOURCES 16
-#define IH_REFUSAL_REGION 17
-#define IH_REFUSAL_RESUME_DECLINED 18
-#define IH_REFUSAL_RESUME_SERVED 19
-#define IH_REFUSAL_RESUME_REGION 20
-#define IH_REFUSAL_RESUME_RECORD 21
-#define IH_REFUSAL_INTERNAL 22
-#define IH_REFUSAL_GONE 23
-#define IH_REFUSAL_LANE_CLOSED 24
 
 /* Messages of the conversation. */
 #define IH_MESSAGE_MAGIC 0x44524849
