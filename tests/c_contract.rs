@@ -100,4 +100,4 @@ macro_rules! programs {
     };
 }
 
-programs!(calls null);
+programs!(calls misuse null refusals);

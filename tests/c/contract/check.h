@@ -93,6 +93,7 @@ static inline void usual_options(ih_engine_options *options, struct serving *ser
     options->path = serving->path;
     options->handler = answer;
     options->wait = IH_WAIT_PARK;
+    options->pages = IH_PAGES_SMALL; /* the pool of large ones belongs to tests that reserve some */
     options->stateless = 1;
 }
 
