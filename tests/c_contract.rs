@@ -100,4 +100,4 @@ macro_rules! programs {
     };
 }
 
-programs!(calls misuse null refusals);
+programs!(calls ends event_loop forked log misuse null pages refusals threads);
