@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds the C library and installs it: headers, shared and static library, pkg-config and CMake files.
 #
-#   scripts/install.sh --prefix DIR [--libdir DIR] [--includedir DIR] [--destdir DIR]
+#   scripts/install.sh --prefix DIR [--libdir DIR] [--includedir DIR] [--destdir DIR] [--from DIR]
 #
 #   --prefix DIR       where to install, for example /usr/local or "$HOME/.local"
 #   --libdir DIR       libraries, below the prefix [default: lib]
 #   --includedir DIR   headers, below the prefix [default: include]
 #   --destdir DIR      put everything below DIR instead of /, for packages
+#   --from DIR         take the two libraries from DIR, where cargo has put them, instead of building
 #
 #   PREFIX/include/ironhoard.h  ironhoard_layout.h  ironhoard.hpp
 #   PREFIX/lib/libironhoard.so -> libironhoard.so.0.1 -> libironhoard.so.0.1.0    libironhoard.a
@@ -32,19 +33,19 @@ fail() {
 
 usage() {
     say "$*"
-    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
-prefix='' libdir=lib includedir=include destdir=''
+prefix='' libdir=lib includedir=include destdir='' from=''
 while (($#)); do
     case $1 in
-        --prefix | --libdir | --includedir | --destdir)
+        --prefix | --libdir | --includedir | --destdir | --from)
             if (($# < 2)) || [[ -z $2 ]]; then usage "$1 needs a directory"; fi
             printf -v "${1#--}" %s "$2"
             shift 2
             ;;
-        --prefix=* | --libdir=* | --includedir=* | --destdir=*)
+        --prefix=* | --libdir=* | --includedir=* | --destdir=* | --from=*)
             [[ -n ${1#*=} ]] || usage "${1%%=*} needs a directory"
             name=${1%%=*}
             printf -v "${name#--}" %s "${1#*=}"
@@ -68,13 +69,17 @@ readonly root=$destdir$prefix
 # The files are written for people's tools: a line break in their paths has no spelling there.
 [[ $root != *$'\n'* ]] || fail 'a prefix with a line break in its name cannot be written into a .pc file: choose another'
 
-command -v cargo >/dev/null || fail 'there is no cargo: install Rust with rustup, https://rustup.rs'
 command -v readelf >/dev/null || fail 'there is no readelf: install binutils'
+if [[ -z $from ]]; then
+    command -v cargo >/dev/null || fail 'there is no cargo: install Rust with rustup, https://rustup.rs'
+    say 'building (the first time takes a minute)'
+    (cd "$here" && cargo build --quiet --release --package ironhoard --lib) || fail 'the build failed: read what cargo says above'
+fi
 
-say 'building (the first time takes a minute)'
-(cd "$here" && cargo build --quiet --release --package ironhoard --lib) || fail 'the build failed: read what cargo says above'
-
-readonly built=$target/release
+readonly built=${from:-$target/release}
+for library in libironhoard.so libironhoard.a; do
+    [[ -s $built/$library ]] || fail "there is no $library in $built: build it with cargo build --release --lib"
+done
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' "$here/Cargo.toml")
 soname=$(readelf --dynamic "$built/libironhoard.so" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
 [[ -n $version && -n $soname ]] || fail "cannot tell the version ('$version') or the SONAME ('$soname') of $built/libironhoard.so"
