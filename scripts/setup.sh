@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a fresh checkout on a fresh machine ready: looks for the Rust toolchain, gets npm where it can,
-# fetches the map. May be run again at any time. Changes nothing outside of this folder but Debian
+# Makes a fresh checkout on a fresh machine ready: looks for the Rust toolchain, gets npm and the tools of C
+# where it can, fetches the map. May be run again at any time. Changes nothing outside of this folder but Debian
 # packages, and those only as root (or with sudo that asks for no password).
 #
 #   scripts/setup.sh
@@ -43,6 +43,13 @@ has cargo || missing 'there is no cargo: install Rust with rustup, https://rustu
 rust=$(rustc --version | cut -d ' ' -f 2)
 is_at_least "$rust" "$oldest_rust" || missing "Rust $rust is too old: $oldest_rust is needed; run \`rustup update\`"
 has cc || install_packages gcc libc6-dev || missing 'there is no C compiler (cc), which Rust links with: install gcc and libc6-dev'
+
+# For scripts/test-c.sh, which leaves out, loudly, what is missing.
+c_tools=()
+for tool in g++ clang cmake make pkg-config valgrind; do has "$tool" || c_tools+=("$tool"); done
+if ((${#c_tools[@]})); then
+    install_packages "${c_tools[@]}" || say "not installed here: ${c_tools[*]}; the tests of C that need them will be left out"
+fi
 
 if ! has npm && [[ ! -f $here/data/gothenburg.geojson ]]; then
     install_packages nodejs npm || say 'npm cannot be installed here; the map is fetched with it'

@@ -18,6 +18,7 @@ use ironhoard_hunt::map::MapError;
 use ironhoard::host::HostError;
 
 use crate::bench::attached::BenchError;
+use crate::bench::c_host::CHostError;
 use crate::bench::engine::ServeError as BenchEngineError;
 use crate::bench::fanin::FaninError;
 use crate::bench::floor::FloorError;
@@ -147,6 +148,8 @@ fn bench_ending(error: &BenchError) -> Ending {
         | BenchError::Schedstat { .. }
         | BenchError::Clocks => Ending::Environment,
         BenchError::Core(error) => core_ending(error),
+        BenchError::CHost(CHostError::Ended { .. }) => Ending::Peer,
+        BenchError::CHost(_) | BenchError::Steps(_) => Ending::Environment,
         BenchError::Floor(FloorError::Torn { .. })
         | BenchError::Wrong { .. }
         | BenchError::Host(HostError::Corrupt(_)) => Ending::Wrong,

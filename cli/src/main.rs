@@ -61,6 +61,13 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
             bench: Bench::Rtt(arguments),
         } => bench::rtt_command::run(&arguments, report),
         Command::Bench {
+            bench: Bench::C(arguments),
+        } => bench::c_command::run(&arguments, report),
+        Command::Steps(arguments) => {
+            bench::steps::traced(&arguments.socket, arguments.records)?;
+            Ok(Ending::Done)
+        }
+        Command::Bench {
             bench: Bench::Fanin(arguments),
         } => bench::fanin_command::run(&arguments, report),
         Command::Bench {

@@ -21,12 +21,14 @@ use rustix::io::Errno;
 use crate::child::{Child, ChildError};
 use crate::cores::{pin, CoreError, CorePair};
 
+use super::c_host::CHostError;
 use super::clock::Clock;
 use super::engine::{END, FLOOR};
 use super::floor::{Assignment, FloorError, Kind};
 use super::memory::{FloorMemory, MemoryError};
-use super::meter::{BothSpins, Meter};
+use super::meter::{BothSpins, Held, Meter};
 use super::slices::Reading;
+use super::steps::StepsError;
 use super::stream::StreamError;
 
 /// How long a child may take to be ready or to end, and a reply to come.
@@ -49,6 +51,12 @@ pub enum BenchError {
     /// The floor.
     #[error(transparent)]
     Floor(#[from] FloorError),
+    /// The host in C.
+    #[error(transparent)]
+    CHost(#[from] CHostError),
+    /// Counting instructions.
+    #[error(transparent)]
+    Steps(#[from] StepsError),
     /// A stream.
     #[error(transparent)]
     Stream(#[from] StreamError),
@@ -258,6 +266,20 @@ impl Attached<'_> {
             })?;
         self.take_reply()?;
         Ok(reading)
+    }
+
+    /// Keeps the engine's shard busy with this host's lane, until [`Attached::let_go`]: it looks at no
+    /// other request.
+    pub fn hold(&mut self) -> Result<Held, BenchError> {
+        let lane = &mut self.lane;
+        self.meter
+            .hold(&mut |assignment| send(lane, FLOOR, &assignment.encode()))
+    }
+
+    /// Lets the shard go on.
+    pub fn let_go(&mut self, held: Held) -> Result<(), BenchError> {
+        self.meter.let_go(held)?;
+        self.take_reply()
     }
 
     /// Takes the empty reply to the one request under way.
