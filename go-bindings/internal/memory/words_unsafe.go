@@ -39,8 +39,9 @@ func (w *Words) at(position uint64) *uint64 {
 
 // Observe loads a header word. Acquire: label `commit`, with Publish.
 func (w *Words) Observe(position uint64) uint64 {
-	w.shadow.acquire(position)
-	return atomic.LoadUint64(w.at(position))
+	value := atomic.LoadUint64(w.at(position))
+	w.shadow.acquire(position) // behind the load: what was released before the word was stored is seen
+	return value
 }
 
 // Publish stores a header word. Release: label `commit`, with Observe.
@@ -83,8 +84,9 @@ func WordOf(word *uint64) Word { return Word{word: word} }
 
 // Load reads the word with acquire.
 func (w *Word) Load() uint64 {
+	value := atomic.LoadUint64(w.word)
 	w.shadow.acquire(0)
-	return atomic.LoadUint64(w.word)
+	return value
 }
 
 // Release stores the word with release.
