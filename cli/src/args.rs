@@ -8,6 +8,7 @@ use crate::demo::args::{DemoArguments, EngineArguments as HuntArguments, HostArg
 use ironhoard::wait::WaitStrategy;
 
 use crate::bench::engine::LARGEST_ECHO;
+use crate::bench::go::{self, args::GoArguments};
 use crate::exit;
 use crate::map::args::MapCommand;
 use crate::serve::args::ServeArguments;
@@ -129,6 +130,9 @@ pub enum Bench {
         after_help = WAKE_EXAMPLES
     )]
     Wake(WakeArguments),
+    /// What a host in Go pays, beside one in Rust.
+    #[command(long_about = go::args::ABOUT, after_help = go::args::EXAMPLES)]
+    Go(GoArguments),
 }
 
 const FLOOR_EXAMPLES: &str = "\

@@ -16,6 +16,7 @@ pub mod fanin;
 pub mod fanin_command;
 pub mod floor;
 pub mod floor_command;
+pub mod go;
 pub mod memory;
 pub mod meter;
 pub mod pair;
