@@ -61,5 +61,8 @@ cargo test --package ironhoard --features named --doc named
 step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --all-features
 
+step 'Go'
+scripts/test-go.sh
+
 step 'all passed'
 for what in "${skipped[@]}"; do printf 'but SKIPPED %s\n' "$what"; done

@@ -35,7 +35,9 @@ var echoService = grpc.ServiceDesc{
 	Methods:     []grpc.MethodDesc{{MethodName: "Echo", Handler: handleEcho}},
 }
 
-func handleEcho(server any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+func handleEcho(
+	server any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor,
+) (any, error) {
 	request := new(wrapperspb.BytesValue)
 	if err := decode(request); err != nil {
 		return nil, err

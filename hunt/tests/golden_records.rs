@@ -14,10 +14,7 @@ use ironhoard_hunt::record::{
 };
 use ironhoard_hunt::tag::WorldSecret;
 
-const PATH: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../testdata/hunt/records.txt"
-);
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/hunt/records.txt");
 
 /// A plain step, one whose fields are all at their upper end, and one whose bytes count.
 fn moves() -> [Move; 3] {

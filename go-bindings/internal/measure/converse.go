@@ -103,7 +103,9 @@ func giveUp(output *bufio.Writer, cause error) error {
 
 // RoundTrips times calls one after the other with one reading of the clock each, the first warmUp of them
 // not at all. Once is given the request, whose words are new each time, and gives the reply.
-func RoundTrips(clock Clock, warmUp, timed, payload int, once func(request []byte) ([]byte, error)) ([]uint32, error) {
+func RoundTrips(
+	clock Clock, warmUp, timed, payload int, once func(request []byte) ([]byte, error),
+) ([]uint32, error) {
 	request := make([]byte, payload)
 	timings := make([]uint32, 0, timed)
 	last := clock.Ticks()

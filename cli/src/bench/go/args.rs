@@ -33,7 +33,7 @@ pub struct GoArguments {
     #[command(flatten)]
     pub measuring: Measuring,
 
-    /// The checkout with go-bindings and benches/go-rivals [default: looked for in and above the
+    /// The checkout with go-bindings in it [default: looked for in and above the
     /// working directory, above this program's file, and where it was built].
     #[arg(long, value_name = "FOLDER")]
     pub source: Option<PathBuf>,

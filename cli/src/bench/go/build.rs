@@ -9,7 +9,7 @@ use super::GoError;
 /// The module of the binding, in a checkout.
 const BINDINGS: &str = "go-bindings";
 /// The module of the rivals, which has the dependencies that the binding has not.
-const RIVALS: &str = "benches/go-rivals";
+const RIVALS: &str = "go-bindings/rivals";
 /// How far above the program's file a checkout is looked for.
 const FOLDERS_ABOVE: usize = 4;
 
@@ -54,7 +54,7 @@ pub fn rivals(checkout: &Path, into: &Path) -> Result<PathBuf, GoError> {
     let output = into.join("go-rivals");
     build(
         &checkout.join(RIVALS),
-        "./echo",
+        "./cmd/grpcecho",
         &output,
         "the rivals in Go",
     )?;

@@ -16,5 +16,6 @@ import "unsafe"
 
 // Echo copies request to reply, which is at least as long, in C.
 func Echo(reply, request []byte) {
-	C.echo(unsafe.Pointer(unsafe.SliceData(reply)), unsafe.Pointer(unsafe.SliceData(request)), C.size_t(len(request)))
+	to, from := unsafe.Pointer(unsafe.SliceData(reply)), unsafe.Pointer(unsafe.SliceData(request))
+	C.echo(to, from, C.size_t(len(request)))
 }
