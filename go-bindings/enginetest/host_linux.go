@@ -3,6 +3,7 @@
 package enginetest
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,11 +23,15 @@ type host struct {
 	doorbells []*doorbell
 	region    file         // the request region's
 	parts     atomic.Int32 // shards that hold lanes of this host
-	attached  atomic.Bool
+
+	opening  sync.Mutex // from READY until the shards have the lanes
+	attached bool       // under opening
 }
 
-// open takes over what was made, and hands each shard its lanes.
+// open takes over what was made, says READY, and hands each shard its lanes.
 func (h *host) open(made *offer, hello *wire.Hello) *wire.Refusal {
+	h.opening.Lock()
+	defer h.opening.Unlock()
 	h.terms, h.resume = made.terms, hello.Resume
 	h.request, h.reply, h.doorbells = made.request, made.reply, made.doorbells
 	if made.newRequest != nil {
@@ -37,6 +42,10 @@ func (h *host) open(made *offer, hello *wire.Hello) *wire.Refusal {
 		h.release()
 		return refuse(wire.Internal, "%v: this is a defect of the engine, report it", err)
 	}
+	if refusal := h.tell(wire.EncodeStep(wire.KindReady)); refusal != nil {
+		h.release()
+		return refusal
+	}
 	counts := &h.life.counts.attached
 	if h.resume != nil {
 		counts = &h.life.counts.resumed
@@ -44,7 +53,7 @@ func (h *host) open(made *offer, hello *wire.Hello) *wire.Refusal {
 	counts.Add(1)
 	h.life.settings.logger.Info("host attached", "host", hello.Wishes.HostName, "lanes", hello.Wishes.Lanes,
 		"epoch", h.terms.Epoch)
-	h.attached.Store(true)
+	h.attached = true
 	h.parts.Store(int32(len(parts)))
 	for index, part := range parts {
 		serving := h.life.shards[index]
@@ -72,6 +81,18 @@ func (h *host) split() ([]*part, error) {
 		part.lanes = append(part.lanes, lane)
 	}
 	return parts, nil
+}
+
+// drain tells an attached host that the engine leaves. A conversation under way ends: its host will find the
+// next engine.
+func (h *host) drain() {
+	h.opening.Lock()
+	defer h.opening.Unlock()
+	if h.attached {
+		_ = h.conn.SendNow(wire.EncodeStep(wire.KindDraining))
+	} else {
+		h.conn.Close()
+	}
 }
 
 // listen waits for the host's last word, or its end, and has the shards give the lanes back.

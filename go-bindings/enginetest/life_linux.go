@@ -178,11 +178,7 @@ func (l *life) leave() []*host {
 // halt ends in good order: hosts are told, what is committed is answered, and the path is free.
 func (l *life) halt() {
 	for _, h := range l.leave() {
-		if h.attached.Load() {
-			_ = h.conn.SendNow(wire.EncodeStep(wire.KindDraining))
-		} else {
-			h.conn.Close() // a conversation under way: the host finds the next engine
-		}
+		h.drain()
 	}
 	until := time.Now().Add(maxDrain)
 	for _, serving := range l.shards {

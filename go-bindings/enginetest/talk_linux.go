@@ -81,7 +81,7 @@ func (h *host) attach() *wire.Refusal {
 	return h.open(made, hello)
 }
 
-// agree says WELCOME, hears MAPPED, believes, and says READY.
+// agree says WELCOME, hears MAPPED, and looks whether the host's region may be believed.
 func (h *host) agree(made *offer) *wire.Refusal {
 	if refusal := h.tell(made.terms.Encode(), made.toHost...); refusal != nil {
 		return refusal
@@ -94,10 +94,7 @@ func (h *host) agree(made *offer) *wire.Refusal {
 	if err := errors.Join(received.Expect(0), wire.DecodeStep(received.Message, wire.KindMapped)); err != nil {
 		return refuse(wire.Malformed, "%v", err)
 	}
-	if refusal := made.open(); refusal != nil {
-		return refusal
-	}
-	return h.tell(wire.EncodeStep(wire.KindReady))
+	return made.open()
 }
 
 // hearHello is the first message and, for RESUME, the one descriptor that comes with it; -1 otherwise.

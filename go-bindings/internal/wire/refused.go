@@ -61,12 +61,6 @@ const (
 	LaneClosed Code = 24
 )
 
-// MayPass says whether a RESUME that was refused so should be said again: nobody's state is lost, and
-// the reason may be over in a moment.
-func (c Code) MayPass() bool {
-	return c == Draining || c == ResumeServed || c == Silence
-}
-
 // Refusal is REFUSED: no, and why. It is an error for the caller who was refused.
 type Refusal struct {
 	// Code is why, for programs.
