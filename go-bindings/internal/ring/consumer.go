@@ -154,3 +154,6 @@ func (c *Consumer) Cursor() Cursor { return c.next }
 
 // Released is the position last published.
 func (c *Consumer) Released() uint64 { return c.released }
+
+// Faulty says whether there was nonsense.
+func (c *Consumer) Faulty() bool { return c.fault != nil }
