@@ -1,3 +1,3 @@
 module github.com/ironhoard/ironhoard/go-bindings
 
-go 1.23
+go 1.24
