@@ -60,14 +60,16 @@ func TestRoundTripsAreTimedAndEachWordIsCompared(t *testing.T) {
 	if err != nil || len(timings) != 20 {
 		t.Errorf("%d timings, %v", len(timings), err)
 	}
-	for at := range 48 {
-		lie := func(request []byte) ([]byte, error) {
-			reply := bytes.Clone(request)
-			reply[at] ^= 1
-			return reply, nil
-		}
-		if _, err := RoundTrips(clock, 0, 1, 48, lie); !errors.Is(err, ErrWrong) {
-			t.Errorf("byte %d is not looked at: %v", at, err)
+	for _, size := range []int{usual, 240} {
+		for at := range size {
+			lie := func(request []byte) ([]byte, error) {
+				reply := bytes.Clone(request)
+				reply[at] ^= 1
+				return reply, nil
+			}
+			if _, err := RoundTrips(clock, 0, 1, size, lie); !errors.Is(err, ErrWrong) {
+				t.Errorf("byte %d of %d is not looked at: %v", at, size, err)
+			}
 		}
 	}
 	short := func(request []byte) ([]byte, error) { return request[:40], nil }
@@ -77,13 +79,17 @@ func TestRoundTripsAreTimedAndEachWordIsCompared(t *testing.T) {
 }
 
 func TestWordsCountOn(t *testing.T) {
-	b := make([]byte, 16)
-	Fill(b, 7)
-	if binary.LittleEndian.Uint64(b) != 7 || binary.LittleEndian.Uint64(b[8:]) != 8 {
-		t.Errorf("filled with %x", b)
-	}
-	if !Is(b, 16, 7) || Is(b, 16, 8) {
-		t.Errorf("filled with %x", b)
+	for _, size := range []int{16, usual, 64} {
+		b := make([]byte, size)
+		Fill(b, 7)
+		for word := range size / 8 {
+			if found := binary.LittleEndian.Uint64(b[8*word:]); found != 7+uint64(word) {
+				t.Errorf("word %d of %d bytes is %d", word, size, found)
+			}
+		}
+		if !Is(b, size, 7) || Is(b, size, 8) {
+			t.Errorf("%d bytes are another message", size)
+		}
 	}
 }
 
