@@ -9,3 +9,5 @@ import (
 )
 
 func TestConformance(t *testing.T) { conformance.Run(t, conformance.InProcess) }
+
+func TestTheGoHost(t *testing.T) { conformance.RunClient(t, conformance.InProcess) }

@@ -354,7 +354,11 @@ func (s *shard) leave(h *host) {
 	part := s.parts[at]
 	s.parts = slices.Delete(s.parts, at, at+1)
 	// Also where the handler panics on what the host left. As mail, because that request's reply comes first.
-	defer s.post(func(*shard) { h.returned() })
+	defer func() {
+		if !s.post(func(*shard) { h.returned() }) {
+			h.returned()
+		}
+	}()
 	for _, lane := range part.lanes {
 		if !lane.closed && !s.dead {
 			s.visit(lane, int(h.terms.RequestCapacity/layout.Line))
