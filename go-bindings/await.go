@@ -114,6 +114,7 @@ func (s *shared) park(ctx context.Context, w *call) error {
 // sleep leaves the lane with its flag raised, so that the engine rings: nobody looks at the ring from now
 // on. False where there is something to do after all; then it is left as usual.
 func (s *shared) sleep(w *call) bool {
+	s.bell.Store(false) // what rang before is seen from here on
 	s.serve()
 	if s.shut != nil || w.state.Load() == callDone {
 		s.leave()
@@ -129,8 +130,8 @@ func (s *shared) sleep(w *call) bool {
 		hook(int(s.lane.index))
 	}
 	s.lock.Store(0)
-	if s.queue.Load() != nil && s.tryLock() {
-		s.leave() // commits it
+	if (s.queue.Load() != nil || s.bell.Load()) && s.tryLock() {
+		s.leave() // commits what is queued, and rouses whoever leads now
 		return false
 	}
 	return true

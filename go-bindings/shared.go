@@ -31,6 +31,7 @@ type shared struct {
 	callback atomic.Uintptr       // the goroutine whose callback runs with the lock held
 	queue    atomic.Pointer[call] // the newest first
 	draining atomic.Bool          // no call is taken any more; those under way are
+	bell     atomic.Bool          // the tender had news since whoever sleeps last looked
 
 	// ── the owner's ──
 	lane    *lane
@@ -237,8 +238,11 @@ func (s *shared) failQueued() {
 	}
 }
 
-// rung is the tender's turn: a doorbell rang, or there is news. If somebody owns the lane, that one looks.
+// rung is the tender's turn: a doorbell rang, or there is news. If somebody owns the lane, that one looks:
+// also an owner who is just falling asleep and has had its last look at the ring. It frees the lock and then
+// looks at the bell; here the bell is before the try.
 func (s *shared) rung() {
+	s.bell.Store(true)
 	if s.tryLock() {
 		s.serve()
 		s.leave()
