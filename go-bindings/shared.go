@@ -67,7 +67,7 @@ func (s *shared) leave() {
 		if s.pending.waiting > 0 {
 			leader = s.pending.oldest(s.lane.consumer.Cursor().Number)
 		}
-		queued := s.fifo.head
+		queued := s.firstQueued()
 		s.lock.Store(0)
 		if s.queue.Load() != nil && s.tryLock() {
 			s.commitQueued()
@@ -81,6 +81,17 @@ func (s *shared) leave() {
 		}
 		return
 	}
+}
+
+// firstQueued is the oldest queued call whose caller still waits. It must not be one that has gone, or has
+// what it came for: nobody would be roused, and those behind it sleep.
+func (s *shared) firstQueued() *call {
+	for s.fifo.head != nil && s.fifo.head.state.Load() == callAbandoned {
+		gone := s.fifo.head
+		s.fifo.pop()
+		gone.recycle()
+	}
+	return s.fifo.head
 }
 
 // enqueue adds w to the queue.
@@ -184,6 +195,7 @@ func (s *shared) serve() {
 		}
 		s.deliver(record)
 	}
+	s.lane.consumer.Release()
 	if s.fifo.head != nil || s.queue.Load() != nil {
 		s.commitQueued()
 	}
