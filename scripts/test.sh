@@ -68,5 +68,8 @@ while IFS= read -r line; do skipped+=("${line#SKIPPED }"); done < <(grep '^SKIPP
 step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --all-features
 
+step 'Go'
+scripts/test-go.sh
+
 step 'all passed'
 for what in "${skipped[@]}"; do printf 'but SKIPPED %s\n' "$what"; done

@@ -11,6 +11,7 @@ use crate::bench::c_args::{self, CArguments, StepsArguments};
 use crate::bench::engine::LARGEST_ECHO;
 use crate::bench::fanout::ListenerArguments;
 use crate::bench::fanout_command::{self, FanoutArguments};
+use crate::bench::go::{self, args::GoArguments};
 use crate::exit;
 use crate::map::args::MapCommand;
 use crate::serve::args::ServeArguments;
@@ -144,6 +145,9 @@ pub enum Bench {
         after_help = WAKE_EXAMPLES
     )]
     Wake(WakeArguments),
+    /// What a host in Go pays, beside one in Rust.
+    #[command(long_about = go::args::ABOUT, after_help = go::args::EXAMPLES)]
+    Go(GoArguments),
 }
 
 const FLOOR_EXAMPLES: &str = "\

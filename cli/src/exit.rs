@@ -22,6 +22,7 @@ use crate::bench::c_host::CHostError;
 use crate::bench::engine::ServeError as BenchEngineError;
 use crate::bench::fanin::FaninError;
 use crate::bench::floor::FloorError;
+use crate::bench::go::GoError;
 use crate::bench::pair::PairError;
 use crate::bench::stream::StreamError;
 use crate::cores::CoreError;
@@ -81,6 +82,9 @@ pub enum Failure {
     /// Producers could not fill their rings.
     #[error(transparent)]
     Fanin(#[from] FaninError),
+    /// A host in Go could not be measured.
+    #[error(transparent)]
+    Go(#[from] GoError),
     /// The engine process could not serve.
     #[error(transparent)]
     BenchEngine(#[from] BenchEngineError),
@@ -108,6 +112,7 @@ impl Failure {
             Failure::Pair(error) => pair_ending(error),
             Failure::Bench(error) => bench_ending(error),
             Failure::Fanin(error) => fanin_ending(error),
+            Failure::Go(error) => go_ending(error),
             Failure::BenchEngine(_) => Ending::Environment,
             Failure::Core(error) => core_ending(error),
             Failure::Report(_) => Ending::Report,
@@ -161,6 +166,18 @@ fn bench_ending(error: &BenchError) -> Ending {
         | BenchError::Child(_)
         | BenchError::Status { .. }
         | BenchError::NotReady => Ending::Peer,
+    }
+}
+
+fn go_ending(error: &GoError) -> Ending {
+    match error {
+        GoError::Bench(error) => bench_ending(error),
+        GoError::Core(error) => core_ending(error),
+        GoError::NoGo(_) | GoError::Source(_) | GoError::Build { .. } => Ending::Environment,
+        GoError::Wrong(_) => Ending::Wrong,
+        GoError::Child(_) | GoError::Failed(_) | GoError::Said(_) | GoError::Silent(_) => {
+            Ending::Peer
+        }
     }
 }
 

@@ -83,6 +83,9 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
             bench: Bench::Wake(arguments),
         } => bench::wake_command::run(&arguments, report),
         Command::Bench {
+            bench: Bench::Go(arguments),
+        } => bench::go::run(&arguments, report),
+        Command::Bench {
             bench: Bench::Stream(arguments),
         } => bench::stream_command::run(&arguments, report),
         Command::Engine {

@@ -22,11 +22,17 @@ fn every_host_has_every_event() {
     // One slice gives figures and no headline.
     assert_eq!(output.status.code(), Some(5), "{result}");
     assert_eq!(result["bench"], "fanout");
-    assert_eq!((&result["events"], &result["lost"]), (&50.into(), &0.into()));
+    assert_eq!(
+        (&result["events"], &result["lost"]),
+        (&50.into(), &0.into())
+    );
     let ns = |key: &str| result[key].as_f64().expect(key);
     assert!(ns("read_p50_ns") > 0.0 && ns("read_p50_ns") <= ns("read_p99_ns"));
     assert!(ns("read_p99_ns") <= ns("read_max_ns"));
-    assert!(ns("read_p50_ns") <= ns("all_p50_ns"), "the last is no sooner");
+    assert!(
+        ns("read_p50_ns") <= ns("all_p50_ns"),
+        "the last is no sooner"
+    );
     assert_eq!(result["ratio_stopped"], Value::Null);
     let tried = result["slices"].as_u64().unwrap() + result["slices_dropped"].as_u64().unwrap();
     assert!((1..=3).contains(&tried), "{result}");

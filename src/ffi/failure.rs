@@ -212,6 +212,10 @@ fn host_failure(error: &HostError) -> Answer {
         HostError::LanesExhausted { lanes } => {
             Numbers::of(IH_ERROR_LANES_EXHAUSTED).limit(u64::from(*lanes))
         }
+        HostError::NoEventRing { rings, .. } => {
+            Numbers::of(IH_ERROR_ARGUMENT).limit(u64::from(*rings))
+        }
+        HostError::EventRingTaken { .. } => Numbers::of(IH_ERROR_ARGUMENT),
         HostError::Forked => Numbers::of(IH_ERROR_FORKED),
     };
     Answer::Noted(note(numbers, error))
@@ -288,6 +292,10 @@ impl From<EngineError> for Answer {
             EngineError::Kernel { source, .. } => {
                 Numbers::of(IH_ERROR_SYSTEM).errno(source.raw_os_error().unwrap_or(0))
             }
+            EngineError::EventRings { .. } | EngineError::EventCapacity { .. } => {
+                Numbers::of(IH_ERROR_ARGUMENT)
+            }
+            EngineError::EventMemory(source) => region_numbers(source),
             EngineError::ShardLost { .. } => Numbers::of(IH_ERROR_SHARD_LOST),
         };
         Answer::Noted(note(numbers, &error))

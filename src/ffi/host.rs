@@ -180,6 +180,7 @@ impl ih_host_options {
                 // SAFETY: by the contract.
                 service: unsafe { text(self.service, "the service's name")? },
                 service_version: self.service_version,
+                event_rings: 0,
             },
             attach_deadline: Duration::from_nanos(self.attach_deadline_ns),
             spin: self.spin,

@@ -21,6 +21,7 @@ pub mod fanout;
 pub mod fanout_command;
 pub mod floor;
 pub mod floor_command;
+pub mod go;
 pub mod memory;
 pub mod meter;
 pub mod pair;

@@ -27,14 +27,13 @@ use crate::report::{self, nanoseconds, Report};
 
 use super::attached::{send, Attached, BenchError, Setup, Started};
 use super::engine::{ECHO, STREAM};
-use super::floor::Kind;
 use super::memory::FloorMemory;
 use super::stream::{self, expected_sum, word_value, Commit, RING_BYTES};
 use super::stream_floor::BACK_OFF;
 use super::turns::{Moment, Turns, TurnsClass, TurnsSummary};
 
 /// Laps of the ring that are timed in one slice.
-const TIMED_LAPS: u64 = 2;
+pub const TIMED_LAPS: u64 = 2;
 /// Requests that are sent together.
 const BURST: u64 = 64;
 
@@ -137,13 +136,7 @@ fn measure(
 
 impl Bench<'_> {
     fn floors(&mut self) -> Result<Moment, BenchError> {
-        let walking = self.attached.floor(Kind::Walking, true)?;
-        let pause = self.attached.floor(Kind::Stream, true)?;
-        let no_pause = self.attached.floor(Kind::Stream, false)?;
-        Ok(Moment {
-            distance_ns: walking.p50_ns,
-            floor_ns: pause.lower(no_pause).p50_ns,
-        })
+        self.attached.stream_moment()
     }
 
     fn work(&mut self, kind: usize) -> Result<f64, BenchError> {
@@ -249,7 +242,8 @@ fn send_burst(
     Ok(count)
 }
 
-fn check(what: &'static str, expected: u64, found: u64) -> Result<(), BenchError> {
+/// An error where what was found is not what it must be.
+pub fn check(what: &'static str, expected: u64, found: u64) -> Result<(), BenchError> {
     if expected == found {
         Ok(())
     } else {
