@@ -10,6 +10,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 skipped=()
+c_log=$(mktemp)
+readonly c_log
+trap 'rm -f "$c_log"' EXIT
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -58,8 +61,15 @@ step 'tests with the feature named'
 cargo test --package ironhoard --features named --lib --test region_named --test named_rings
 cargo test --package ironhoard --features named --doc named
 
+step 'C and C++'
+scripts/test-c.sh | tee "$c_log"
+while IFS= read -r line; do skipped+=("${line#SKIPPED }"); done < <(grep '^SKIPPED' "$c_log" || true)
+
 step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --all-features
+
+step 'Go'
+scripts/test-go.sh
 
 step 'all passed'
 for what in "${skipped[@]}"; do printf 'but SKIPPED %s\n' "$what"; done

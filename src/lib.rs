@@ -97,6 +97,7 @@
 pub mod attach;
 pub mod engine;
 pub mod event;
+mod ffi;
 pub mod host;
 mod lane;
 pub mod layout;

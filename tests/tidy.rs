@@ -1,15 +1,27 @@
 //! House rules that a machine can check: what may import what, how files begin and end, and that every
 //! `unsafe` and every ordering says why.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where the product's code lies.
 const CODE: [&str; 3] = ["src", "hunt/src", "cli/src"];
 /// Everything that is written by hand.
-const TEXT: [&str; 9] = [
-    "src", "hunt", "cli", "tests", "examples", "benches", "docs", "scripts", ".cargo",
+const TEXT: [&str; 10] = [
+    "src",
+    "hunt",
+    "cli",
+    "tests",
+    "examples",
+    "benches",
+    "docs",
+    "scripts",
+    ".cargo",
+    "go-bindings",
 ];
+/// Where Go lies.
+const GO: [&str; 2] = ["go-bindings", "examples/go"];
 const MOST_LINES: usize = 400;
 const MOST_COLUMNS: usize = 110;
 
@@ -174,11 +186,66 @@ fn files_open_by_teaching_and_stay_short() {
     none("files", offences);
 }
 
+fn go() -> Vec<Source> {
+    let all: Vec<Source> = GO
+        .iter()
+        .flat_map(|folder| sources(folder, &["go"]))
+        .collect();
+    assert!(all.len() > 20, "the Go code was not found");
+    all
+}
+
+/// Go's package comment stands in one file of a package; `unsafe` stands where a file's name says so.
+#[test]
+fn go_packages_teach_and_files_stay_short() {
+    let (mut offences, mut packages) = (Vec::new(), BTreeMap::new());
+    for source in go() {
+        let lines = source.lines().count();
+        if lines > MOST_LINES {
+            offences.push(format!("{} lines; split it", source.at(lines)));
+        }
+        let name = source.path.file_name().unwrap_or_default();
+        let named_so = name.to_string_lossy().contains("_unsafe");
+        if source.text.contains("\"unsafe\"\n") && !named_so {
+            offences.push(format!(
+                "{}: imports unsafe, and is not named so",
+                source.at(1)
+            ));
+        }
+        let teaches = packages
+            .entry(source.path.with_file_name(""))
+            .or_insert(false);
+        *teaches |= source
+            .lines()
+            .any(|(_, line)| line.starts_with("// Package ") || line.starts_with("// Command "));
+    }
+    let silent = packages.iter().filter(|(_, teaches)| !**teaches);
+    offences.extend(silent.map(|(package, _)| format!("{}: say what it is", package.display())));
+    none("Go files", offences);
+}
+
+/// The binding is the standard library alone, so that a service takes on nothing else with it.
+#[test]
+fn the_go_binding_has_no_dependency() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("go-bindings");
+    let module = fs::read_to_string(folder.join("go.mod")).expect("go-bindings/go.mod");
+    assert!(!module.contains("require"), "{module}");
+    assert!(!folder.join("go.sum").exists());
+}
+
 #[test]
 fn lines_fit_a_page() {
     let mut offences = Vec::new();
-    for folder in ["src", "hunt", "cli", "tests", "examples", "benches"] {
-        for source in sources(folder, &["rs"]) {
+    for folder in [
+        "src",
+        "hunt",
+        "cli",
+        "tests",
+        "examples",
+        "benches",
+        "go-bindings",
+    ] {
+        for source in sources(folder, &["rs", "go"]) {
             for (number, line) in source.lines() {
                 // A string is as long as what it says.
                 let columns = line.chars().count();
@@ -195,7 +262,7 @@ fn lines_fit_a_page() {
 fn nothing_is_left_unfinished_and_nothing_names_a_machine() {
     let mut offences = Vec::new();
     for folder in TEXT {
-        for source in sources(folder, &["rs", "md", "sh", "toml"]) {
+        for source in sources(folder, &["rs", "go", "s", "md", "sh", "toml"]) {
             for (number, line) in source.lines() {
                 for word in UNFINISHED.iter().chain(&NOT_OURS) {
                     if line.contains(word) {

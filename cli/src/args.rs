@@ -7,9 +7,11 @@ use clap::{Args, Parser, Subcommand};
 use crate::demo::args::{DemoArguments, EngineArguments as HuntArguments, HostArguments};
 use ironhoard::wait::WaitStrategy;
 
+use crate::bench::c_args::{self, CArguments, StepsArguments};
 use crate::bench::engine::LARGEST_ECHO;
 use crate::bench::fanout::ListenerArguments;
 use crate::bench::fanout_command::{self, FanoutArguments};
+use crate::bench::go::{self, args::GoArguments};
 use crate::exit;
 use crate::map::args::MapCommand;
 use crate::serve::args::ServeArguments;
@@ -65,6 +67,9 @@ pub enum Command {
         #[command(subcommand)]
         role: EngineRole,
     },
+    /// A host whose instructions are counted; started by the program itself.
+    #[command(name = "__steps", hide = true)]
+    Steps(StepsArguments),
     /// A host process of a demo; started by the program itself.
     #[command(name = "__host", hide = true)]
     Host(HostArguments),
@@ -100,6 +105,9 @@ pub enum Bench {
         after_help = RTT_EXAMPLES
     )]
     Rtt(RttArguments),
+    /// What the C border costs: a C host beside a Rust host, on the same core and engine.
+    #[command(long_about = c_args::ABOUT, after_help = c_args::EXAMPLES)]
+    C(CArguments),
     /// What one message costs when many are under way.
     #[command(
         long_about = "What one message costs when many are under way.\n\n\
@@ -137,6 +145,9 @@ pub enum Bench {
         after_help = WAKE_EXAMPLES
     )]
     Wake(WakeArguments),
+    /// What a host in Go pays, beside one in Rust.
+    #[command(long_about = go::args::ABOUT, after_help = go::args::EXAMPLES)]
+    Go(GoArguments),
 }
 
 const FLOOR_EXAMPLES: &str = "\
@@ -274,7 +285,7 @@ pub struct WakeArguments {
 }
 
 /// A payload: whole words, so that every byte can be checked, and at most what is echoed.
-fn payload(text: &str) -> Result<usize, String> {
+pub fn payload(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(bytes) if bytes % 8 == 0 && (8..=LARGEST_ECHO).contains(&bytes) => Ok(bytes),
         _ => Err(format!("choose a multiple of 8 from 8 to {LARGEST_ECHO}")),

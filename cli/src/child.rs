@@ -1,4 +1,5 @@
-//! Children: the same program again as another process, in a hidden subcommand.
+//! Children: the same program again as another process, in a hidden subcommand; or another program
+//! that is spoken to through pipes.
 //!
 //! A child dies with its parent, whatever kills the parent, and gets only the descriptors it is
 //! handed. What it writes to its standard error is kept in memory: when it fails, that is the
@@ -10,7 +11,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{memfd_create, MemfdFlags};
@@ -67,17 +69,46 @@ impl Child {
         arguments: impl IntoIterator<Item = OsString>,
         fds: &[BorrowedFd<'_>],
     ) -> Result<Child, ChildError> {
-        let start = |cause| ChildError::Start { name, cause };
-        let stderr: File = memfd_create("ironhoard-child-stderr", MemfdFlags::CLOEXEC)
-            .map_err(|errno| start(errno.into()))?
-            .into();
         let mut command = Command::new("/proc/self/exe");
         command
             .arg0("ironhoard")
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(stderr.try_clone().map_err(start)?);
+            .stdout(Stdio::null());
+        Child::start(name, command, fds)
+    }
+
+    /// Starts another `program` in the same way, and gives what its standard input and output are
+    /// connected to.
+    pub fn spawn_program(
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = OsString>,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(Child, ChildStdin, ChildStdout), ChildError> {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = Child::start(name, command, fds)?;
+        let pipes = (child.process.stdin.take(), child.process.stdout.take());
+        let (Some(input), Some(output)) = pipes else {
+            unreachable!("both were asked for just above");
+        };
+        Ok((child, input, output))
+    }
+
+    fn start(
+        name: &'static str,
+        mut command: Command,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<Child, ChildError> {
+        let start = |cause| ChildError::Start { name, cause };
+        let stderr: File = memfd_create("ironhoard-child-stderr", MemfdFlags::CLOEXEC)
+            .map_err(|errno| start(errno.into()))?
+            .into();
+        command.stderr(stderr.try_clone().map_err(start)?);
         let handed: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
         let parent = std::process::id();
         // SAFETY: between fork and exec `prepare` makes plain system calls only; it allocates

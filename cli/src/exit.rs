@@ -18,9 +18,11 @@ use ironhoard_hunt::map::MapError;
 use ironhoard::host::HostError;
 
 use crate::bench::attached::BenchError;
+use crate::bench::c_host::CHostError;
 use crate::bench::engine::ServeError as BenchEngineError;
 use crate::bench::fanin::FaninError;
 use crate::bench::floor::FloorError;
+use crate::bench::go::GoError;
 use crate::bench::pair::PairError;
 use crate::bench::stream::StreamError;
 use crate::cores::CoreError;
@@ -80,6 +82,9 @@ pub enum Failure {
     /// Producers could not fill their rings.
     #[error(transparent)]
     Fanin(#[from] FaninError),
+    /// A host in Go could not be measured.
+    #[error(transparent)]
+    Go(#[from] GoError),
     /// The engine process could not serve.
     #[error(transparent)]
     BenchEngine(#[from] BenchEngineError),
@@ -107,6 +112,7 @@ impl Failure {
             Failure::Pair(error) => pair_ending(error),
             Failure::Bench(error) => bench_ending(error),
             Failure::Fanin(error) => fanin_ending(error),
+            Failure::Go(error) => go_ending(error),
             Failure::BenchEngine(_) => Ending::Environment,
             Failure::Core(error) => core_ending(error),
             Failure::Report(_) => Ending::Report,
@@ -147,6 +153,8 @@ fn bench_ending(error: &BenchError) -> Ending {
         | BenchError::Schedstat { .. }
         | BenchError::Clocks => Ending::Environment,
         BenchError::Core(error) => core_ending(error),
+        BenchError::CHost(CHostError::Ended { .. }) => Ending::Peer,
+        BenchError::CHost(_) | BenchError::Steps(_) => Ending::Environment,
         BenchError::Floor(FloorError::Torn { .. })
         | BenchError::Wrong { .. }
         | BenchError::Host(HostError::Corrupt(_)) => Ending::Wrong,
@@ -158,6 +166,18 @@ fn bench_ending(error: &BenchError) -> Ending {
         | BenchError::Child(_)
         | BenchError::Status { .. }
         | BenchError::NotReady => Ending::Peer,
+    }
+}
+
+fn go_ending(error: &GoError) -> Ending {
+    match error {
+        GoError::Bench(error) => bench_ending(error),
+        GoError::Core(error) => core_ending(error),
+        GoError::NoGo(_) | GoError::Source(_) | GoError::Build { .. } => Ending::Environment,
+        GoError::Wrong(_) => Ending::Wrong,
+        GoError::Child(_) | GoError::Failed(_) | GoError::Said(_) | GoError::Silent(_) => {
+            Ending::Peer
+        }
     }
 }
 

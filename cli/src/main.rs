@@ -61,6 +61,13 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
             bench: Bench::Rtt(arguments),
         } => bench::rtt_command::run(&arguments, report),
         Command::Bench {
+            bench: Bench::C(arguments),
+        } => bench::c_command::run(&arguments, report),
+        Command::Steps(arguments) => {
+            bench::steps::traced(&arguments.socket, arguments.records)?;
+            Ok(Ending::Done)
+        }
+        Command::Bench {
             bench: Bench::Fanin(arguments),
         } => bench::fanin_command::run(&arguments, report),
         Command::Bench {
@@ -75,6 +82,9 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
         Command::Bench {
             bench: Bench::Wake(arguments),
         } => bench::wake_command::run(&arguments, report),
+        Command::Bench {
+            bench: Bench::Go(arguments),
+        } => bench::go::run(&arguments, report),
         Command::Bench {
             bench: Bench::Stream(arguments),
         } => bench::stream_command::run(&arguments, report),

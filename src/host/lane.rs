@@ -5,8 +5,9 @@
 //! its request ring (so that they are here when the next request is written), then spins, then sleeps.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::both::{outstanding, Both};
 use super::claim::{RequestBatch, RequestClaim};
 use super::error::HostError;
 use super::reader::Replies;
@@ -14,11 +15,6 @@ use super::receiver::{ReceiverParts, ReplyReceiver};
 use super::sender::{RequestSender, SenderParts};
 use super::shared::HostShared;
 use crate::ring::{MemoryWords, Payload};
-use crate::sys::clock::deadline_in;
-
-/// Pauses of the processor between a call's commit and its first look for the reply: less than any
-/// reply takes, and longer than the engine needs to write one (`docs/decisions/`, 0008).
-const PAUSES_BEFORE_A_LOOK: u32 = 3;
 
 /// A lane taken from a [`Host`](super::Host). Send, not Sync: one thread at a time.
 ///
@@ -64,8 +60,7 @@ impl Lane {
     /// Requests committed whose replies have not been taken.
     #[inline(always)]
     pub fn outstanding(&self) -> u64 {
-        let next_reply = self.receiver.next_number();
-        self.sender.next_number().wrapping_sub(next_reply)
+        outstanding(&self.sender, &self.receiver)
     }
 
     /// Claims room for a request of `payload` bytes. Never blocks, and looks at nothing but the ring: an
@@ -90,25 +85,8 @@ impl Lane {
         payload: usize,
         deadline: Duration,
     ) -> Result<RequestClaim<'_>, HostError> {
-        let until = deadline_in(deadline);
-        loop {
-            match self.sender.has_room(payload) {
-                Ok(()) => return self.sender.claim(payload),
-                Err(HostError::Full) => {}
-                Err(error) => return Err(error),
-            }
-            if self.receiver.is_choked()? {
-                return Err(HostError::RepliesWaiting);
-            }
-            if Instant::now() >= until {
-                return Err(HostError::NoRoom);
-            }
-            let sender = &mut self.sender;
-            self.receiver.sleep(until, |receiver| {
-                receiver.is_choked().unwrap_or(true)
-                    || !matches!(sender.has_room(payload), Err(HostError::Full))
-            });
-        }
+        self.both().room_wait(payload, deadline)?;
+        self.sender.claim(payload)
     }
 
     /// Opens a batch of requests that become visible in one step.
@@ -142,21 +120,7 @@ impl Lane {
     /// As [`Lane::poll`].
     #[inline(always)]
     pub fn wait(&mut self, deadline: Duration) -> Result<bool, HostError> {
-        if self.outstanding() == 0 {
-            return self.receiver.has_reply();
-        }
-        let sender = &mut self.sender;
-        self.receiver.wait_and(deadline, || sender.own_once())
-    }
-
-    /// Waits for the one reply under way. A look at once would take the reply's line away from the
-    /// engine just when it is about to write it, so a few pauses come first.
-    #[inline(always)]
-    fn wait_for_call(&mut self, deadline: Duration) -> Result<bool, HostError> {
-        for _ in 0..PAUSES_BEFORE_A_LOOK {
-            std::hint::spin_loop();
-        }
-        self.receiver.wait(deadline)
+        self.both().wait(deadline)
     }
 
     /// Sends a request and waits for its reply: the payload is copied in, the reply's is copied to
@@ -185,13 +149,7 @@ impl Lane {
         reply: &mut [u8],
         deadline: Duration,
     ) -> Result<CallReply, HostError> {
-        let fill = |claim: &mut RequestClaim<'_>| claim.write(payload);
-        let read = |status, payload: Payload<'_, MemoryWords>| CallReply {
-            status,
-            copied: payload.copy_to(reply),
-            len: payload.len(),
-        };
-        self.call_with(kind, payload.len(), fill, read, deadline)
+        self.both().call(kind, payload, reply, deadline)
     }
 
     /// As [`Lane::call`], without copies: `fill` writes the request in place, `read` reads the reply
@@ -208,31 +166,14 @@ impl Lane {
         read: impl FnOnce(u16, Payload<'_, MemoryWords>) -> R,
         deadline: Duration,
     ) -> Result<R, HostError> {
-        let outstanding = self.outstanding();
-        if outstanding != 0 {
-            return Err(HostError::Outstanding { outstanding });
-        }
-        let room = match self.sender.room(payload) {
-            Err(HostError::Full) => {
-                let _ = self.claim_wait(payload, deadline)?;
-                self.sender.room(payload)?
-            }
-            room => room?,
-        };
-        let mut claim = self.sender.claim_in(room);
-        fill(&mut claim);
-        let number = claim.commit(kind);
-        // Now, because a look for the reply takes as long as a line's way here, and stores behind it
-        // would wait for it.
-        self.sender.own_now();
-        if !self.wait_for_call(deadline)? {
-            self.receiver.want_from(number.wrapping_add(1));
-            return Err(HostError::Deadline { number });
-        }
-        let mut replies = self.receiver.take(1);
-        match replies.next()? {
-            Some(reply) => Ok(read(reply.kind(), reply.payload())),
-            None => Err(HostError::Corrupt("a reply vanished".into())),
+        self.both().call_with(kind, payload, fill, read, deadline)
+    }
+
+    #[inline(always)]
+    fn both(&mut self) -> Both<'_> {
+        Both {
+            sender: &mut self.sender,
+            receiver: &mut self.receiver,
         }
     }
 

@@ -41,7 +41,9 @@
 //!   was lent before the fork (a claim, a batch, [`Replies`]) must not be used there: its memory is gone.
 //! * A lane that is never polled fills its reply ring; the engine then passes that lane over.
 
+mod apart;
 mod bell;
+mod both;
 mod claim;
 mod error;
 mod events;
@@ -54,6 +56,7 @@ mod sender;
 mod shared;
 mod tender;
 mod walk;
+mod watch;
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -63,6 +66,8 @@ use std::time::Duration;
 
 use rustix::event::{eventfd, EventfdFlags};
 
+pub(crate) use apart::Looked;
+pub(crate) use both::{outstanding, Both};
 pub use claim::{RequestBatch, RequestClaim};
 pub use error::HostError;
 pub use events::{EventAnswer, EventReceiver};
@@ -70,6 +75,7 @@ pub use lane::{CallReply, Lane};
 pub use reader::Replies;
 pub use receiver::ReplyReceiver;
 pub use sender::{RequestSender, SharedSender};
+pub(crate) use watch::Watch;
 
 use crate::attach::{self, LaneResume, Terms, Wishes};
 use crate::lane::Regions;

@@ -15,7 +15,7 @@
 //! ```
 
 use std::os::fd::OwnedFd;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{eventfd, poll, EventfdFlags, PollFd, PollFlags, Timespec};
@@ -24,6 +24,8 @@ use rustix::net::{recv, RecvFlags};
 pub(super) struct Nap {
     state: Mutex<State>,
     woken: Condvar,
+    /// The news of each [`Watch`](super::Watch).
+    watches: Mutex<Vec<Arc<OwnedFd>>>,
     /// Wakes the leader for news that are no doorbell; never leaves this process.
     kick: OwnedFd,
 }
@@ -39,6 +41,7 @@ impl Nap {
         Ok(Self {
             state: Mutex::default(),
             woken: Condvar::new(),
+            watches: Mutex::default(),
             kick: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?,
         })
     }
@@ -68,6 +71,7 @@ impl Nap {
         state.led = true;
         drop(state);
         self.lead(doorbells, left);
+        self.tell_watches(None);
         let mut state = self.lock();
         state.led = false;
         state.wakes = state.wakes.wrapping_add(1);
@@ -76,9 +80,45 @@ impl Nap {
 
     /// Wakes everybody.
     pub(super) fn kick(&self) {
-        let _ = rustix::io::write(&self.kick, &1u64.to_ne_bytes());
+        self.tell_watches(None);
+        self.wake_sleepers();
+    }
+
+    /// An event loop took a byte that may have been meant for others as well.
+    pub(super) fn tell_others(&self, mine: &Arc<OwnedFd>) {
+        self.tell_watches(Some(mine));
+        self.wake_sleepers();
+    }
+
+    /// From now on `news` is told what wakes others.
+    pub(super) fn add_watch(&self, news: Arc<OwnedFd>) {
+        self.watches().push(news);
+    }
+
+    /// No longer.
+    pub(super) fn remove_watch(&self, news: &Arc<OwnedFd>) {
+        self.watches().retain(|other| !Arc::ptr_eq(other, news));
+    }
+
+    fn tell_watches(&self, but: Option<&Arc<OwnedFd>>) {
+        for news in self.watches().iter() {
+            if but.is_none_or(|but| !Arc::ptr_eq(but, news)) {
+                let _ = rustix::io::write(&**news, &1u64.to_ne_bytes());
+            }
+        }
+    }
+
+    fn watches(&self) -> MutexGuard<'_, Vec<Arc<OwnedFd>>> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A thread that is about to sleep finds its ticket out of date; one that leads is kicked.
+    fn wake_sleepers(&self) {
         let mut state = self.lock();
         state.wakes = state.wakes.wrapping_add(1);
+        if state.led {
+            let _ = rustix::io::write(&self.kick, &1u64.to_ne_bytes());
+        }
         self.woken.notify_all();
     }
 

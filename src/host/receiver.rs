@@ -42,10 +42,10 @@ impl ReceiverParts {
 /// # Ok::<(), ironhoard::host::HostError>(())
 /// ```
 pub struct ReplyReceiver {
-    shared: Arc<HostShared>,
-    index: u32,
+    pub(super) shared: Arc<HostShared>,
+    pub(super) index: u32,
     parts: Option<ReceiverParts>,
-    bell: Bell,
+    pub(super) bell: Bell,
 }
 
 impl ReplyReceiver {
@@ -59,7 +59,7 @@ impl ReplyReceiver {
     }
 
     #[inline(always)]
-    fn reader(&mut self) -> &mut Reader {
+    pub(super) fn reader(&mut self) -> &mut Reader {
         &mut self.parts.as_mut().expect("present until dropped").reader
     }
 
@@ -144,7 +144,7 @@ impl ReplyReceiver {
         self.sleeper().lower();
     }
 
-    fn sleeper(&mut self) -> &mut Sleeper<MemoryFlag> {
+    pub(super) fn sleeper(&mut self) -> &mut Sleeper<MemoryFlag> {
         &mut self.parts.as_mut().expect("present until dropped").sleeper
     }
 

@@ -32,11 +32,11 @@ impl SenderParts {
 /// The request side of a lane that was [split](super::Lane::split).
 pub struct RequestSender {
     pub(super) shared: Arc<HostShared>,
-    pub(super) index: u32,
+    pub(crate) index: u32,
     parts: Option<SenderParts>,
-    bell: Bell,
+    pub(super) bell: Bell,
     /// A request was committed since lines were last owned.
-    may_own: bool,
+    pub(super) may_own: bool,
     /// The epoch whose engine's position the producer reads; 0 before the first batch.
     bound: u64,
 }
@@ -54,7 +54,7 @@ impl RequestSender {
     }
 
     #[inline(always)]
-    fn producer(&mut self) -> &mut MemoryProducer {
+    pub(super) fn producer(&mut self) -> &mut MemoryProducer {
         &mut self.parts.as_mut().expect("present until dropped").producer
     }
 
@@ -96,6 +96,14 @@ impl RequestSender {
     /// [`HostError::Forked`], [`HostError::Gone`], [`HostError::LaneClosed`].
     #[inline]
     pub fn batch(&mut self) -> Result<RequestBatch<'_>, HostError> {
+        self.check_batch()?;
+        let parts = self.parts.as_mut().expect("present until dropped");
+        Ok(RequestBatch::new(&mut parts.producer, &mut self.bell))
+    }
+
+    /// May a batch begin? Makes sure that the newest engine's position counts.
+    #[inline]
+    pub(super) fn check_batch(&mut self) -> Result<(), HostError> {
         if self.shared.mark.is_child() {
             return Err(HostError::Forked);
         }
@@ -104,8 +112,7 @@ impl RequestSender {
             self.rebind(); // an open batch can't, when it finds the ring full
         }
         self.may_own = true;
-        let parts = self.parts.as_mut().expect("present until dropped");
-        Ok(RequestBatch::new(&mut parts.producer, &mut self.bell))
+        Ok(())
     }
 
     /// Is there room for a request of `payload` bytes?

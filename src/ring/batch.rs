@@ -18,6 +18,22 @@ use super::room::Room;
 use super::words::{ByteWords, PositionWord, Words};
 use crate::layout::{record_bytes, LINE};
 
+/// A batch without its borrow of the producer: for who keeps the two apart, as the C border does. The
+/// producer stays as it is with an open batch: whoever claims meanwhile buries this one.
+#[derive(Clone, Copy)]
+pub(crate) struct SuspendedBatch {
+    first: u64,
+    end: Cursor,
+    last_bytes: u64,
+}
+
+impl SuspendedBatch {
+    /// The number of the batch's next record.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.end.number
+    }
+}
+
 /// An open batch. [`Batch::publish`] makes it visible; dropping it aborts what is not yet visible.
 #[must_use = "a batch that is not published is aborted"]
 pub struct Batch<'a, W: Words, P: PositionWord> {
@@ -88,6 +104,29 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
         }
     }
 
+    /// The batch without its borrow; [`Producer::resume_batch`] goes on with it.
+    #[inline(always)]
+    pub(crate) fn suspend(self) -> SuspendedBatch {
+        let batch = std::mem::ManuallyDrop::new(self);
+        SuspendedBatch {
+            first: batch.first,
+            end: batch.end,
+            last_bytes: batch.last_bytes,
+        }
+    }
+
+    /// As [`Batch::claim`], with the room alone.
+    #[inline(always)]
+    pub(crate) fn claim_room(&mut self, payload: usize) -> Result<Room, ClaimError> {
+        Ok(self.claim(payload)?.room)
+    }
+
+    /// Takes the record at `room`, which must be the last that was claimed, into the batch.
+    #[inline(always)]
+    pub(crate) fn commit_room(&mut self, room: Room, kind: u16) -> u64 {
+        self.append(room, room.payload, kind, 0)
+    }
+
     /// Takes the record at `room` into the batch: its header is stored now unless it is the first.
     #[inline(always)]
     fn append(&mut self, room: Room, payload: u32, kind: u16, flags: u16) -> u64 {
@@ -106,6 +145,19 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
         self.end.position = room.start.wrapping_add(self.last_bytes);
         self.end.number = number.wrapping_add(1);
         number
+    }
+}
+
+impl<W: Words, P: PositionWord> Producer<W, P> {
+    /// Goes on with a batch of this very producer, on which nothing else was done meanwhile.
+    #[inline(always)]
+    pub(crate) fn resume_batch(&mut self, suspended: SuspendedBatch) -> Batch<'_, W, P> {
+        Batch {
+            producer: self,
+            first: suspended.first,
+            end: suspended.end,
+            last_bytes: suspended.last_bytes,
+        }
     }
 }
 

@@ -105,6 +105,28 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
         Ok(found.map(|found| self.record(found, next.number)))
     }
 
+    /// The record at `next`, and `next` behind it: for who looks at several in place and takes them
+    /// later, with [`Consumer::take_until`]. `next` starts as [`Consumer::cursor`].
+    #[inline(always)]
+    pub(crate) fn look(&mut self, next: &mut Cursor) -> Result<Option<Record<'_, W>>, Corrupt> {
+        let Some(found) = self.find(next)? else {
+            return Ok(None);
+        };
+        let number = next.number;
+        *next = next.behind(found.payload);
+        Ok(Some(self.record(found, number)))
+    }
+
+    /// Takes everything before `next`, as the end of a batch does: the position is published where the
+    /// ring was found empty, or an eighth of it was taken. Says whether it was.
+    #[inline(always)]
+    pub(crate) fn take_until(&mut self, next: Cursor, found_empty: bool) -> bool {
+        self.next = next;
+        let taken = next.position.wrapping_sub(self.released);
+        let due = taken != 0 && (found_empty || taken >= self.capacity / 8);
+        due && self.release()
+    }
+
     /// Where the next record is expected. Everything before was taken.
     pub fn cursor(&self) -> Cursor {
         self.next
@@ -249,9 +271,7 @@ impl<W: Words, P: PositionWord> Polled<'_, W, P> {
         };
         self.left -= 1;
         let number = self.next.number;
-        let bytes = record_bytes(found.payload);
-        self.next.position = self.next.position.wrapping_add(bytes);
-        self.next.number = number.wrapping_add(1);
+        self.next = self.next.behind(found.payload);
         Ok(Some(self.consumer.record(found, number)))
     }
 

@@ -33,6 +33,7 @@ mod shared;
 mod soiled;
 pub mod words;
 
+pub(crate) use batch::SuspendedBatch;
 pub use batch::{Batch, BatchClaim};
 pub use claim::Claim;
 pub use consumer::{Consumer, Polled};

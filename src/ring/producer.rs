@@ -43,6 +43,17 @@ impl Cursor {
     };
 }
 
+impl Cursor {
+    /// Behind a record of `payload` bytes that starts here.
+    #[inline(always)]
+    pub(super) fn behind(self, payload: u32) -> Cursor {
+        Cursor {
+            position: self.position.wrapping_add(record_bytes(payload)),
+            number: self.number.wrapping_add(1),
+        }
+    }
+}
+
 /// The half of a ring that writes records. One owner; it may move between threads.
 pub struct Producer<W, P> {
     pub(super) words: W,

@@ -143,3 +143,12 @@ impl<W: Words> Payload<'_, W> {
         copy
     }
 }
+
+impl Payload<'_, super::MemoryWords> {
+    /// Where it lies, in memory that the producer can write at any time: for who hands it across a
+    /// language border. Good for as many bytes as the payload has, until the record is released.
+    #[inline(always)]
+    pub(crate) fn pointer(&self) -> *const u8 {
+        self.words.byte_pointer(self.first)
+    }
+}

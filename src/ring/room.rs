@@ -22,6 +22,11 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// Payload bytes claimed.
+    pub(crate) fn payload_bytes(self) -> usize {
+        self.payload as usize
+    }
+
     /// The same room for less payload.
     ///
     /// # Panics

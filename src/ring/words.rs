@@ -118,6 +118,12 @@ impl MemoryWords {
         }
     }
 
+    /// The first byte of `word`.
+    #[inline(always)]
+    pub(super) fn byte_pointer(&self, word: usize) -> *const u8 {
+        self.word(word).as_ptr().cast_const().cast()
+    }
+
     #[inline(always)]
     fn word(&self, word: usize) -> &AtomicU64 {
         // SAFETY: the mask keeps the index below the count that `new` was promised; the owner, which

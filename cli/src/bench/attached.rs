@@ -21,13 +21,16 @@ use rustix::io::Errno;
 use crate::child::{Child, ChildError};
 use crate::cores::{pin, CoreError, CorePair};
 
+use super::c_host::CHostError;
 use super::clock::Clock;
 use super::engine::{END, FLOOR};
 use super::floor::{Assignment, FloorError, Kind};
 use super::memory::{FloorMemory, MemoryError};
-use super::meter::{BothSpins, Meter};
+use super::meter::{BothSpins, Held, Meter};
 use super::slices::Reading;
+use super::steps::StepsError;
 use super::stream::StreamError;
+use super::turns::Moment;
 
 /// How long a child may take to be ready or to end, and a reply to come.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -49,6 +52,12 @@ pub enum BenchError {
     /// The floor.
     #[error(transparent)]
     Floor(#[from] FloorError),
+    /// The host in C.
+    #[error(transparent)]
+    CHost(#[from] CHostError),
+    /// Counting instructions.
+    #[error(transparent)]
+    Steps(#[from] StepsError),
     /// A stream.
     #[error(transparent)]
     Stream(#[from] StreamError),
@@ -56,7 +65,7 @@ pub enum BenchError {
     #[error(transparent)]
     Host(#[from] HostError),
     /// A place for the socket.
-    #[error("cannot make a directory for the engine's socket at {}: {cause}; point TMPDIR to one that can be written", path.display())]
+    #[error("cannot make a directory for this run's files at {}: {cause}; point TMPDIR to one that can be written", path.display())]
     Directory {
         /// Where it should be.
         path: PathBuf,
@@ -128,7 +137,7 @@ pub struct Started {
     /// Memory shared with the engine.
     pub memory: FloorMemory,
     child: Child,
-    directory: SocketDirectory,
+    directory: OwnDirectory,
 }
 
 /// The host's half, attached.
@@ -146,7 +155,7 @@ impl Started {
     /// Starts the engine on its core and waits until it serves. Call it before any pin.
     pub fn new(setup: Setup<'_>) -> Result<Started, BenchError> {
         let memory = FloorMemory::create()?;
-        let directory = SocketDirectory::create()?;
+        let directory = OwnDirectory::create("")?;
         let mut socket = std::ffi::OsString::from("--socket=");
         socket.push(directory.socket());
         let mut arguments: Vec<std::ffi::OsString> = vec![
@@ -260,6 +269,31 @@ impl Attached<'_> {
         Ok(reading)
     }
 
+    /// Keeps the engine's shard busy with this host's lane, until [`Attached::let_go`]: it looks at no
+    /// other request.
+    pub fn hold(&mut self) -> Result<Held, BenchError> {
+        let lane = &mut self.lane;
+        self.meter
+            .hold(&mut |assignment| send(lane, FLOOR, &assignment.encode()))
+    }
+
+    /// Lets the shard go on.
+    pub fn let_go(&mut self, held: Held) -> Result<(), BenchError> {
+        self.meter.let_go(held)?;
+        self.take_reply()
+    }
+
+    /// The floors beside a stream: the walking one says how far apart the cores are.
+    pub fn stream_moment(&mut self) -> Result<Moment, BenchError> {
+        let walking = self.floor(Kind::Walking, true)?;
+        let pause = self.floor(Kind::Stream, true)?;
+        let no_pause = self.floor(Kind::Stream, false)?;
+        Ok(Moment {
+            distance_ns: walking.p50_ns,
+            floor_ns: pause.lower(no_pause).p50_ns,
+        })
+    }
+
     /// Takes the empty reply to the one request under way.
     pub fn take_reply(&mut self) -> Result<(), BenchError> {
         self.reply().map(|_| ())
@@ -303,16 +337,23 @@ pub fn send(lane: &mut Lane, kind: u16, words: &[u64]) -> Result<(), BenchError>
     Ok(())
 }
 
-/// A directory of this process's own for the engine's socket; removed with all that is in it.
-struct SocketDirectory(PathBuf);
+/// A directory of this process's own; removed with all that is in it.
+pub struct OwnDirectory(PathBuf);
 
-impl SocketDirectory {
-    fn create() -> Result<SocketDirectory, BenchError> {
-        let path = std::env::temp_dir().join(format!("ironhoard-bench-{}", std::process::id()));
+impl OwnDirectory {
+    /// A new one; `purpose` tells those of one process apart.
+    pub fn create(purpose: &str) -> Result<OwnDirectory, BenchError> {
+        let name = format!("ironhoard-bench-{}{purpose}", std::process::id());
+        let path = std::env::temp_dir().join(name);
         match std::fs::create_dir(&path) {
-            Ok(()) => Ok(SocketDirectory(path)),
+            Ok(()) => Ok(OwnDirectory(path)),
             Err(cause) => Err(BenchError::Directory { path, cause }),
         }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     fn socket(&self) -> PathBuf {
@@ -320,7 +361,7 @@ impl SocketDirectory {
     }
 }
 
-impl Drop for SocketDirectory {
+impl Drop for OwnDirectory {
     fn drop(&mut self) {
         // Fails only if somebody else has removed it.
         let _ = std::fs::remove_dir_all(&self.0);

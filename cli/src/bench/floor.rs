@@ -180,6 +180,25 @@ impl Assignments {
     }
 }
 
+impl Assignments {
+    /// Two round trips, to be driven one by one: between them the responder is held.
+    pub fn hold(&mut self) -> [Assignment; 3] {
+        let whole = Assignment {
+            kind: Kind::Walking,
+            pause: true,
+            first: self.next_walk,
+            rounds: 2,
+        };
+        self.next_walk += 2;
+        let one = |first| Assignment {
+            first,
+            rounds: 1,
+            ..whole
+        };
+        [whole, one(whole.first), one(whole.first + 1)]
+    }
+}
+
 /// The driving side: adds one sample for each timed round trip, or one for all timed lines of a
 /// stream.
 ///

@@ -19,6 +19,10 @@ pub struct Meter<'m> {
     samples: Samples,
 }
 
+/// A responder that waits to be let go; after three seconds it gives up.
+#[must_use = "the responder waits"]
+pub struct Held(Assignment);
+
 /// One floor measured with both ways to spin.
 #[derive(Clone, Copy, Debug)]
 pub struct BothSpins {
@@ -70,6 +74,30 @@ impl<'m> Meter<'m> {
                 p99_ns: None,
             },
         })
+    }
+
+    /// Holds the responder where it is, until [`Meter::let_go`]; `tell` starts it on the assignment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`drive`] and of `tell`.
+    pub fn hold<E: From<FloorError>>(
+        &mut self,
+        tell: &mut impl FnMut(&Assignment) -> Result<(), E>,
+    ) -> Result<Held, E> {
+        let [whole, first, second] = self.assignments.hold();
+        tell(&whole)?;
+        drive(self.lines, &first, &self.clock, &mut self.samples)?;
+        Ok(Held(second))
+    }
+
+    /// Lets the responder go.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`drive`].
+    pub fn let_go(&mut self, held: Held) -> Result<(), FloorError> {
+        drive(self.lines, &held.0, &self.clock, &mut self.samples)
     }
 
     /// Adds the timings of the last measurement, in nanoseconds, to `histogram`.

@@ -8,6 +8,9 @@
 //! Read [`slices`] first: it says what a figure means here.
 
 pub mod attached;
+pub mod c_args;
+pub mod c_command;
+pub mod c_host;
 pub mod cas_ring;
 pub mod clock;
 pub mod crowd;
@@ -18,12 +21,14 @@ pub mod fanout;
 pub mod fanout_command;
 pub mod floor;
 pub mod floor_command;
+pub mod go;
 pub mod memory;
 pub mod meter;
 pub mod pair;
 pub mod rtt_command;
 pub mod samples;
 pub mod slices;
+pub mod steps;
 pub mod stream;
 pub mod stream_command;
 pub mod stream_floor;

@@ -227,7 +227,7 @@ impl<'m> Bench<'m> {
 
 /// One request and its reply; gives the bits in which they differ.
 #[inline(always)]
-fn round_trip(
+pub(super) fn round_trip(
     attached: &mut Attached<'_>,
     payload: usize,
     words: usize,

@@ -6,7 +6,9 @@
 //!
 //! * **batch**: one way through a ring, 16 records made visible at a time;
 //! * **oneway**: the same, each record committed by itself;
-//! * **roundtrip**: requests and replies over a lane whose window is kept full.
+//! * **roundtrip**: requests and replies over a lane whose window is kept full. The window is half of
+//!   what the request ring holds: with all of it, both rings together no longer fit into the
+//!   second-level cache beside a core, and the host waits for room that is given back by the eighth.
 //!
 //! Each is divided by the whole-line stream floor of its neighbouring slices. Which class of floor a
 //! slice belongs to is said by the walking floor of the same moment. The stream floor moves within
@@ -25,14 +27,14 @@ use crate::report::{self, nanoseconds, Report};
 
 use super::attached::{send, Attached, BenchError, Setup, Started};
 use super::engine::{ECHO, STREAM};
-use super::floor::Kind;
 use super::memory::FloorMemory;
 use super::stream::{self, expected_sum, word_value, Commit, RING_BYTES};
+use super::stream_floor::BACK_OFF;
 use super::turns::{Moment, Turns, TurnsClass, TurnsSummary};
 
 /// Laps of the ring that are timed in one slice.
-const TIMED_LAPS: u64 = 2;
-/// Requests sent before replies are looked for.
+pub const TIMED_LAPS: u64 = 2;
+/// Requests that are sent together.
 const BURST: u64 = 64;
 
 /// The result, in the words of its JSON keys.
@@ -134,13 +136,7 @@ fn measure(
 
 impl Bench<'_> {
     fn floors(&mut self) -> Result<Moment, BenchError> {
-        let walking = self.attached.floor(Kind::Walking, true)?;
-        let pause = self.attached.floor(Kind::Stream, true)?;
-        let no_pause = self.attached.floor(Kind::Stream, false)?;
-        Ok(Moment {
-            distance_ns: walking.p50_ns,
-            floor_ns: pause.lower(no_pause).p50_ns,
-        })
+        self.attached.stream_moment()
     }
 
     fn work(&mut self, kind: usize) -> Result<f64, BenchError> {
@@ -183,17 +179,18 @@ impl Bench<'_> {
         Ok(clock.ns(clock.ticks() - start) / timed as f64)
     }
 
-    /// Sends `count` requests, as many at a time as there is room for, and takes all replies.
+    /// Sends `count` requests in bursts, never more under way than the window, and takes all replies.
     fn full_window(&mut self, count: u64) -> Result<(), BenchError> {
-        let words = self.words;
+        let (words, window) = (self.words, BURST.max(self.lap() / 2));
         let (mut sent, mut taken, mut sum) = (0, 0, 0u64);
         while taken < count {
-            while sent < count {
+            while sent < count && sent - taken + BURST <= window {
                 match send_burst(&mut self.attached, words, sent, BURST.min(count - sent))? {
                     0 => break,
                     some => sent += some,
                 }
             }
+            let before = taken;
             let mut replies = self.attached.lane.poll(4 * BURST as usize)?;
             while let Some(reply) = replies.next().map_err(HostError::from)? {
                 let payload = reply.payload();
@@ -202,9 +199,21 @@ impl Bench<'_> {
                 }
                 taken += 1;
             }
+            drop(replies);
+            if taken - before < BURST {
+                back_off(); // it has caught up with the engine
+            }
         }
         let expected = expected_sum(0, count, words);
         check("the sum of the replies' words", expected, sum)
+    }
+}
+
+/// Leaves the lines that are being written alone for a moment, as the reader of the floor does.
+#[inline(always)]
+fn back_off() {
+    for _ in 0..BACK_OFF {
+        std::hint::spin_loop();
     }
 }
 
@@ -233,7 +242,8 @@ fn send_burst(
     Ok(count)
 }
 
-fn check(what: &'static str, expected: u64, found: u64) -> Result<(), BenchError> {
+/// An error where what was found is not what it must be.
+pub fn check(what: &'static str, expected: u64, found: u64) -> Result<(), BenchError> {
     if expected == found {
         Ok(())
     } else {

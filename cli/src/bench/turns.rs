@@ -67,6 +67,11 @@ pub struct TurnsClass {
 }
 
 impl<const N: usize> Turns<N> {
+    /// Slices that were taken in another way, in the order of `names`.
+    pub fn from_slices(names: [&'static str; N], slices: [Vec<Slice>; N]) -> Turns<N> {
+        Turns { names, slices }
+    }
+
     /// Slices until each kind has `wanted` steady ones, or three times as many were tried. `work` is
     /// told whose turn it is and gives nanoseconds.
     ///
@@ -103,7 +108,7 @@ impl<const N: usize> Turns<N> {
                 ControlFlow::Continue(())
             }
         })?;
-        Ok(Turns { names, slices })
+        Ok(Turns::from_slices(names, slices))
     }
 
     /// Median of what a kind's work cost, over its steady slices, in nanoseconds.

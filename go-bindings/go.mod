@@ -1,0 +1,3 @@
+module github.com/ironhoard/ironhoard/go-bindings
+
+go 1.24

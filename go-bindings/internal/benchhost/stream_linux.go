@@ -1,0 +1,151 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ironhoard/ironhoard/go-bindings/internal/measure"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/region"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
+)
+
+// Where the ring lies in the memory that the other side shares: the position word of its consumer in the
+// second line, the records in the second half.
+const (
+	sharedBytes    = 2 << 20
+	positionOffset = 64
+	recordsOffset  = 1 << 20
+	recordsBytes   = 1 << 20
+)
+
+// streamRecord is the kind of every record of a stream.
+const streamRecord = 1
+
+// streamPatience is how long a stream of milliseconds may make no progress.
+const streamPatience = 3 * time.Second
+
+var errStalled = errors.New("the engine took nothing out of the ring for seconds")
+
+// stream is the producer of the ring beside the lanes: the same code that writes a request ring.
+type stream struct {
+	memory   *region.Mapping
+	producer *ring.Producer
+}
+
+func openStream(fd int) (*stream, error) {
+	memory, err := region.ReadWrite(fd, sharedBytes)
+	if err != nil {
+		return nil, fmt.Errorf("the ring beside the lanes: %w", err)
+	}
+	words, position := memory.Words(recordsOffset, recordsBytes), memory.Word(positionOffset)
+	producer, err := ring.NewProducer(words, position, ring.Start)
+	if err != nil {
+		memory.Release()
+		return nil, err
+	}
+	return &stream{memory, producer}, nil
+}
+
+// run writes records, group of them visible at a time: warmUp untimed, then timed on the clock, from an
+// empty ring to an empty ring.
+func (s *stream) run(clock measure.Clock, n []uint64) (measure.Answer, error) {
+	group, words, warmUp, timed := n[0], int(n[1]), n[2], n[3]
+	if err := s.write(group, words, warmUp); err != nil {
+		return measure.Answer{}, err
+	}
+	start := clock.Ticks()
+	if err := s.write(group, words, timed); err != nil {
+		return measure.Answer{}, err
+	}
+	return measure.Answer{Numbers: []uint64{clock.Ticks() - start}}, nil
+}
+
+// write writes count records and waits until all of them are taken.
+func (s *stream) write(group uint64, words int, count uint64) error {
+	pause := patience{}
+	if err := s.writeRecords(group, words, count, &pause); err != nil {
+		return err
+	}
+	return s.drain(&pause)
+}
+
+// writeRecords writes count records.
+func (s *stream) writeRecords(group uint64, words int, count uint64, pause *patience) error {
+	end := s.producer.Next() + count
+	for s.producer.Next() < end {
+		room, err := s.producer.Reserve(8 * words)
+		if err != nil {
+			if err != ring.ErrFull {
+				return err
+			}
+			if err := pause.once(); err != nil {
+				return err
+			}
+			continue
+		}
+		fill(s.producer.Payload(room), words, s.producer.Next())
+		if group == 1 {
+			s.producer.Commit(room, 8*words, streamRecord)
+			continue
+		}
+		s.producer.Append(room, 8*words, streamRecord)
+		if uint64(s.producer.Pending()) >= group {
+			s.producer.Publish()
+		}
+	}
+	s.producer.Publish()
+	return nil
+}
+
+// fill writes the words of record number; no two words of a stream are alike.
+func fill(payload []byte, words int, number uint64) {
+	if words == 6 { // as a constant, as in a program whose messages have one size
+		b := (*[48]byte)(payload)
+		binary.LittleEndian.PutUint64(b[0:8], number+1<<48)
+		binary.LittleEndian.PutUint64(b[8:16], number+2<<48)
+		binary.LittleEndian.PutUint64(b[16:24], number+3<<48)
+		binary.LittleEndian.PutUint64(b[24:32], number+4<<48)
+		binary.LittleEndian.PutUint64(b[32:40], number+5<<48)
+		binary.LittleEndian.PutUint64(b[40:48], number+6<<48)
+		return
+	}
+	for i := range words {
+		binary.LittleEndian.PutUint64(payload[8*i:], number+uint64(i+1)<<48)
+	}
+}
+
+// drain waits until all records are taken.
+func (s *stream) drain(pause *patience) error {
+	for {
+		backlog, err := s.producer.Backlog()
+		if err != nil || backlog == 0 {
+			return err
+		}
+		if err := pause.once(); err != nil {
+			return err
+		}
+	}
+}
+
+// patience notices when a stream of milliseconds has taken seconds; it looks at the clock seldom.
+type patience struct {
+	looks int
+	since time.Time
+}
+
+func (p *patience) once() error {
+	sys.Pause(1)
+	if p.looks++; p.looks&(1<<14-1) != 0 {
+		return nil
+	}
+	if p.since.IsZero() {
+		p.since = time.Now()
+	}
+	if time.Since(p.since) > streamPatience {
+		return errStalled
+	}
+	return nil
+}

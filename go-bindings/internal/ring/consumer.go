@@ -1,0 +1,159 @@
+package ring
+
+import (
+	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
+)
+
+// expectedLines is the most lines of one record to ask for at once; behind them the processor catches on.
+const expectedLines = 8
+
+// Position is where a consumer publishes how far it is.
+type Position interface {
+	// Publish stores next.Position with release: label `release`, with Producer.lookAtConsumer.
+	Publish(next Cursor)
+}
+
+// WordPosition publishes to a word and does nothing else.
+type WordPosition struct{ memory.Word }
+
+// Publish implements Position.
+func (p *WordPosition) Publish(next Cursor) { p.Release(next.Position) }
+
+// Untold publishes nothing: for walking a ring without telling anybody.
+type Untold struct{}
+
+// Publish implements Position.
+func (Untold) Publish(Cursor) {}
+
+// Record is a record in place. The peer may still write to the payload while it is read: copy first what
+// must not change between a check and its use. Writing to it ends the process where the ring is mapped
+// read-only.
+type Record struct {
+	Number  uint64
+	Kind    uint16 // the handler's in a request, the status in a reply
+	Flags   uint16
+	Payload []byte
+}
+
+// Consumer is the half of a ring that reads records. One goroutine at a time. The producer may be hostile:
+// each header is read once, bounded, then used; nonsense is a fault that stays.
+type Consumer struct {
+	words    memory.Words
+	next     Cursor
+	capacity uint64
+	payload  uint32
+	position Position
+	released uint64
+	fault    *CorruptError
+}
+
+// NewConsumer makes the consumer of a ring in words, which publishes in position; start is where the next
+// record is expected. Publishes nothing yet.
+func NewConsumer(words memory.Words, position Position, start Cursor) (*Consumer, error) {
+	if err := check(words.Count()); err != nil {
+		return nil, err
+	}
+	capacity := words.Count() * 8
+	return &Consumer{
+		words: words, next: start, capacity: capacity, payload: layout.PayloadLimit(capacity),
+		position: position, released: start.Position,
+	}, nil
+}
+
+// Has says whether something stands where the next record is expected: a record, a padding, or nonsense.
+func (c *Consumer) Has() bool {
+	word := c.words.Observe(c.next.Position) // `commit`, with the producer's publish
+	return uint32(word>>32) == uint32(c.next.Number) && uint32(word) != 0
+}
+
+// Next takes the next record. False where there is none; look at Fault then. Whoever asks for the next
+// record is done with those before: each eighth of the ring their room is given back here.
+func (c *Consumer) Next() (Record, bool) {
+	word := c.words.Observe(c.next.Position) // `commit`, with the producer's publish
+	if uint32(word>>32) != uint32(c.next.Number) || uint32(word) == 0 {
+		return Record{}, false
+	}
+	return c.take(word)
+}
+
+// take takes the record behind word, a header with the expected number; passes padding.
+func (c *Consumer) take(word uint64) (Record, bool) {
+	if c.next.Position-c.released >= c.capacity/8 {
+		c.Release()
+	}
+	payload, ok := c.find(word)
+	if !ok {
+		return Record{}, false
+	}
+	at, number := c.next.Position, c.next.Number
+	bytes := layout.RecordBytes(payload)
+	if bytes > layout.Line {
+		c.words.Expect(at+layout.Line, min(int(bytes/layout.Line), expectedLines)-1)
+	}
+	second := c.words.Load(at + 8) // settled by `commit`
+	if second>>32 != number>>32 {
+		c.fail(word, "high half of the number")
+		return Record{}, false
+	}
+	c.next = Cursor{Position: at + bytes, Number: number + 1}
+	return Record{
+		Number: number, Kind: uint16(second), Flags: uint16(second >> 16),
+		Payload: c.words.Bytes(at+layout.HeaderBytes, int(payload)),
+	}, true
+}
+
+// find passes padding and says how much payload the record at c.next has, if there is one.
+func (c *Consumer) find(word uint64) (payload uint32, ok bool) {
+	for c.fault == nil {
+		toEnd := c.capacity - c.next.Position&(c.capacity-1)
+		what, bytes, why := judge(word, c.next.Number, toEnd, c.capacity, c.payload)
+		switch what {
+		case isRecord:
+			return bytes, true
+		case isPadding:
+			c.next.Position += uint64(bytes)
+			word = c.words.Observe(c.next.Position) // `commit`
+		case isCorrupt:
+			c.fail(word, why)
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
+// fail notes the first fault; it stays.
+func (c *Consumer) fail(word uint64, what string) {
+	if c.fault == nil {
+		c.fault = &CorruptError{Position: c.next.Position, Number: c.next.Number, Word: word, What: what}
+	}
+}
+
+// Fault is the producer's nonsense, for good; nil where there was none.
+func (c *Consumer) Fault() error {
+	if c.fault == nil {
+		return nil
+	}
+	return c.fault
+}
+
+// Release publishes the position: all records taken so far are done with. Says whether that was news. Due
+// whenever the ring is found empty, and each eighth of the ring, which Next does by itself.
+func (c *Consumer) Release() bool {
+	if c.released == c.next.Position {
+		return false
+	}
+	c.released = c.next.Position
+	c.position.Publish(c.next)
+	return true
+}
+
+// Cursor is where the next record is expected. Everything before was taken.
+func (c *Consumer) Cursor() Cursor { return c.next }
+
+// Released is the position last published.
+func (c *Consumer) Released() uint64 { return c.released }
+
+// Faulty says whether there was nonsense.
+func (c *Consumer) Faulty() bool { return c.fault != nil }

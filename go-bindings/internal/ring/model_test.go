@@ -1,0 +1,173 @@
+package ring
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+)
+
+// forge fills a payload with what hurts most: perfect headers of records to come, in every word.
+func forge(payload []byte, next uint64) {
+	for at := 0; at+8 <= len(payload); at += 8 {
+		binary.LittleEndian.PutUint64(payload[at:], recordWord(0, next))
+	}
+}
+
+// model drives one ring and a plain queue with the same operations, and looks after each at the ring's one
+// invariant: what stands at the committed end is not taken for a header.
+type model struct {
+	t         *testing.T
+	random    *rand.Rand
+	p         *Producer
+	c         *Consumer
+	committed []Record // what the consumer must find next
+	appended  []Record // of the open batch
+}
+
+func (m *model) payload(number uint64) []byte {
+	payload := make([]byte, m.random.IntN(int(m.p.PayloadLimit())+1))
+	if m.random.IntN(2) == 0 {
+		forge(payload, number+uint64(m.random.IntN(6)))
+	} else {
+		for i := range payload {
+			payload[i] = byte(m.random.Uint32())
+		}
+	}
+	return payload
+}
+
+func (m *model) send() {
+	payload := m.payload(m.p.Next())
+	room, err := m.p.Reserve(len(payload))
+	if err == ErrFull {
+		m.publish() // a full ring shows what there is
+		return
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if m.p.Pending() == 0 {
+		m.publish() // the ring's end was in the way
+	}
+	lent := m.p.Payload(room)
+	copy(lent, payload)
+	kind := uint16(m.random.Uint32())
+	record := Record{Number: m.p.Next(), Kind: kind, Payload: payload}
+	switch m.random.IntN(6) {
+	case 0: // abort: the payload stays where it is
+		return
+	case 1: // shorter than claimed
+		record.Payload = payload[:m.random.IntN(len(payload)+1)]
+	}
+	if m.random.IntN(2) == 0 {
+		if got := m.p.Append(room, len(record.Payload), kind); got != record.Number {
+			m.t.Fatalf("appended %d as number %d", record.Number, got)
+		}
+		m.appended = append(m.appended, record)
+		return
+	}
+	m.p.Commit(room, len(record.Payload), kind)
+	m.appended = append(m.appended, record)
+	m.publish()
+}
+
+func (m *model) publish() {
+	m.committed = append(m.committed, m.appended...)
+	m.appended = nil
+}
+
+func (m *model) receive() {
+	record, ok := m.c.Next()
+	if m.c.Fault() != nil {
+		m.t.Fatal(m.c.Fault())
+	}
+	if ok != (len(m.committed) > 0) {
+		m.t.Fatalf("found %v, %+v with %d committed", ok, record, len(m.committed))
+	}
+	if !ok {
+		m.c.Release()
+		return
+	}
+	want := m.committed[0]
+	if record.Number != want.Number || record.Kind != want.Kind || !bytes.Equal(record.Payload, want.Payload) {
+		m.t.Fatalf("found %+v where %+v was sent", record, want)
+	}
+	m.committed = m.committed[1:]
+}
+
+func (m *model) step() {
+	switch m.random.IntN(12) {
+	case 0:
+		if m.p.Publish() {
+			m.publish()
+		}
+	case 1:
+		m.p.Drop()
+		m.appended = nil
+	case 2:
+		m.p.OwnNextLines()
+	case 3:
+		m.c.Release()
+	case 4, 5, 6, 7:
+		m.receive()
+	default:
+		m.send()
+	}
+	m.look()
+}
+
+// look checks the invariant.
+func (m *model) look() {
+	end := m.p.Cursor()
+	word := m.p.words.Load(end.Position)
+	toEnd := m.p.capacity - end.Position&(m.p.capacity-1)
+	if what, _, _ := judge(word, end.Number, toEnd, m.p.capacity, m.p.payload); what != isEmpty {
+		m.t.Fatalf("the word %#x at the committed end %+v means %d", word, end, what)
+	}
+}
+
+func TestARingIsAQueueWhateverIsDoneToIt(t *testing.T) {
+	for seed := range uint64(300) {
+		for _, words := range []int{32, 64, 512} {
+			start := Start
+			if seed%3 == 0 {
+				start = Cursor{Position: 1<<32 - uint64(words)*8*3 + 64*(seed%8), Number: 1<<32 - 20}
+			}
+			p, c := pair(t, make([]uint64, words), start)
+			m := &model{t: t, random: rand.New(rand.NewPCG(seed, 7)), p: p, c: c}
+			for range 600 {
+				m.step()
+			}
+		}
+	}
+}
+
+func TestEqualRecordsSoilNothing(t *testing.T) {
+	p, c := pair(t, make([]uint64, 512), Start)
+	for range 1000 {
+		write(t, p, 1, bytes.Repeat([]byte{0xff}, 48))
+		c.Next()
+		c.Release()
+	}
+	if soiled := p.soiled.count(); soiled != 0 {
+		t.Errorf("%d lines are soiled in a stream of one-line records", soiled)
+	}
+}
+
+func TestAnEighthIsGivenBackInTheMiddleOfABatch(t *testing.T) {
+	p, c := pair(t, make([]uint64, 512), Start)
+	for range 64 {
+		write(t, p, 1, nil)
+	}
+	for taken := uint64(0); taken < 64; taken++ {
+		if _, ok := c.Next(); !ok {
+			t.Fatal("a record vanished")
+		}
+		if behind := c.Cursor().Position - c.Released(); behind > 4096/8+layout.Line {
+			t.Fatalf("%d bytes behind after %d records", behind, taken)
+		}
+	}
+}

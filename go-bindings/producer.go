@@ -1,0 +1,348 @@
+package ironhoard
+
+import (
+	"context"
+	"iter"
+
+	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
+)
+
+// Producer is a lane of its own for one goroutine: the fastest way, and the one with many requests under way.
+// Nothing here locks, allocates or makes a system call while the engine is awake. It is not safe for two
+// goroutines at the same time; it may move from one to another.
+//
+//	p.Claim(48) → write in place → p.Commit(kind)        visible at once
+//	p.Claim(48) → write in place → p.Append(kind) …      visible together, with p.Flush or the next Commit
+//	p.Poll(), p.Wait(ctx), range p.Replies(ctx)          the replies, in the order of the requests
+//
+// A slice from Claim is valid until Commit, Append, Abort, Close, or the next Claim; a reply's payload until
+// the next Poll, Wait, Call or Close. A lane whose replies nobody takes stops: the engine passes it over.
+type Producer struct {
+	lane    *lane
+	room    ring.Room
+	claimed bool
+	closed  bool
+	ended   bool   // the lane is given back
+	mayOwn  bool   // a request was committed since lines were last owned
+	bound   uint32 // looks before others may run
+}
+
+// Reply is the engine's answer to one request.
+type Reply struct {
+	Number  uint64 // of the request, as Commit returned it
+	Status  uint16 // 0 is success
+	Payload []byte // in place and read-only; a write ends the process
+}
+
+// Err is nil for a success, and a [*RemoteError] otherwise.
+func (r Reply) Err() error {
+	if r.Status == layout.StatusOK {
+		return nil
+	}
+	return &RemoteError{Code: r.Status}
+}
+
+// PayloadLimit is the largest payload of a request, in bytes.
+func (p *Producer) PayloadLimit() int { return int(p.lane.producer.PayloadLimit()) }
+
+// Lane is the number of the lane, for logs and tools.
+func (p *Producer) Lane() int { return int(p.lane.index) }
+
+// Outstanding is the number of requests, appended ones included, whose replies have not been taken.
+func (p *Producer) Outstanding() int {
+	if p.closed {
+		return 0
+	}
+	l := p.lane
+	return int(l.producer.Next() - max(l.consumer.Cursor().Number, l.wanted))
+}
+
+// Claim takes room for a request of n bytes and lends it to be written in place; it holds whatever was
+// there before. It never blocks: [ErrFull] is an ordinary answer. A claim that is still open is aborted.
+//
+// Errors: [ErrFull], [*TooLargeError], [ErrClosed], [ErrEngineGone], [*LaneClosedError], [*CorruptError].
+func (p *Producer) Claim(n int) ([]byte, error) {
+	l := p.lane
+	p.claimed = false
+	if p.closed || l.client.news.Load() != l.news {
+		if err := p.trouble(); err != nil {
+			p.end()
+			return nil, err
+		}
+	}
+	room, err := l.producer.Reserve(n)
+	if err != nil {
+		l.ringIfAsleep() // a full ring may have made a part of the group visible
+		return nil, l.claimError(err, n)
+	}
+	p.room, p.claimed = room, true
+	return l.producer.Payload(room), nil
+}
+
+// trouble is why nothing can be sent, if there is a reason.
+func (p *Producer) trouble() error {
+	if p.closed {
+		return ErrClosed
+	}
+	if err := p.lane.client.trouble(p.lane.index); err != nil {
+		return err
+	}
+	p.lane.rebind() // full may be full only as far as the last engine's position tells
+	return nil
+}
+
+// Commit makes the claim visible to the engine as a request of this kind, with everything that was
+// appended before, and returns its number: the reply carries the same. The engine is woken if it sleeps.
+//
+// [ErrNoClaim] where there is no open claim. [ErrClosed] where the client was closed since Claim: nothing is
+// sent then.
+func (p *Producer) Commit(kind uint16) (number uint64, err error) {
+	l := p.lane
+	if !p.claimed || p.closed || l.client.news.Load() != l.news {
+		if err := p.noCommit(); err != nil {
+			return 0, err
+		}
+	}
+	p.claimed, p.mayOwn = false, true
+	number = l.producer.Commit(p.room, p.room.Len(), kind)
+	l.ringIfAsleep()
+	return number, nil
+}
+
+// Append adds the claim to the group that the next Commit or Flush makes visible in one step, and returns
+// its number. Groups of 16 cost a third of single commits. A group that meets a full ring or its end becomes
+// visible early; waiting for replies makes it visible as well.
+func (p *Producer) Append(kind uint16) (number uint64, err error) {
+	if !p.claimed || p.closed {
+		if err := p.noCommit(); err != nil {
+			return 0, err
+		}
+	}
+	p.claimed, p.mayOwn = false, true
+	return p.lane.producer.Append(p.room, p.room.Len(), kind), nil
+}
+
+// noCommit is why the open claim can't be committed, if there is a reason. It is aborted then.
+func (p *Producer) noCommit() error {
+	claimed := p.claimed
+	p.claimed = false
+	err := p.trouble()
+	p.end()
+	if err == nil && !claimed {
+		err = ErrNoClaim
+	}
+	p.claimed = err == nil
+	return err
+}
+
+// Flush makes the open group visible. Nothing to do where there is none.
+func (p *Producer) Flush() error {
+	if p.closed {
+		return ErrClosed
+	}
+	if p.lane.producer.Publish() {
+		p.lane.ringIfAsleep()
+	}
+	return nil
+}
+
+// Abort gives the open claim up: nothing becomes visible, no number is used. The open group stays.
+func (p *Producer) Abort() {
+	p.claimed = false
+	p.end()
+}
+
+// ClaimWait is Claim that waits for room, making the open group visible first.
+//
+// Errors: as Claim, but never [ErrFull]; [ErrRepliesWaiting] where the engine itself waits until this
+// producer takes replies; where the context is over its error, and nothing was claimed.
+func (p *Producer) ClaimWait(ctx context.Context, n int) ([]byte, error) {
+	for {
+		payload, err := p.Claim(n)
+		if err != ErrFull {
+			return payload, err
+		}
+		l := p.lane
+		if l.choked() {
+			return nil, ErrRepliesWaiting
+		}
+		hasRoom := func() bool { return l.producer.HasRoom(n) != ring.ErrFull || l.consumer.Has() && l.choked() }
+		if err := p.until(ctx, hasRoom); err != nil {
+			return nil, notSent(err)
+		}
+	}
+}
+
+// Poll takes the next reply, if there is one. It never blocks. Finding none while a single request is under
+// way it gets the next request's lines ready, once.
+//
+// An error is for good: [ErrClosed], [ErrEngineGone] when its last replies have been taken,
+// [*LaneClosedError], [*CorruptError]. Requests without a reply may have been executed then.
+func (p *Producer) Poll() (reply Reply, ok bool, err error) {
+	if p.closed {
+		return Reply{}, false, ErrClosed
+	}
+	l := p.lane
+	record, ok, err := l.next()
+	if !ok {
+		if err == nil && p.mayOwn && l.outstanding() == 1 && !p.claimed {
+			p.mayOwn = false
+			l.producer.OwnNextLines()
+		}
+		return Reply{}, false, err
+	}
+	return Reply{Number: record.Number, Status: record.Kind, Payload: record.Payload}, true, nil
+}
+
+// Wait takes the next reply, and waits for it. It makes the open group visible first.
+//
+// Errors: as Poll; [ErrNothingOutstanding] where every request has been answered; where the context is over
+// its error: the requests stay under way.
+func (p *Producer) Wait(ctx context.Context) (Reply, error) {
+	if p.closed {
+		return Reply{}, ErrClosed
+	}
+	l := p.lane
+	if p.mayOwn && l.outstanding() == 1 && l.producer.Pending() == 0 && !p.claimed {
+		p.mayOwn = false
+		l.producer.OwnNextLines()
+		sys.Pause(pausesBeforeLook)
+	}
+	if l.producer.Publish() {
+		l.ringIfAsleep()
+	}
+	for {
+		for looks := uint32(0); looks <= p.bound; looks++ {
+			record, ok, err := l.next()
+			if ok {
+				if looks*4 > p.bound {
+					p.bound = min(2*p.bound+1, l.client.options.spin)
+				}
+				return Reply{Number: record.Number, Status: record.Kind, Payload: record.Payload}, nil
+			}
+			if err != nil {
+				return Reply{}, err
+			}
+			sys.Pause(1)
+		}
+		p.bound = max(p.bound/2, min(leastLooks, l.client.options.spin))
+		if l.outstanding() == 0 {
+			return Reply{}, ErrNothingOutstanding
+		}
+		if err := p.until(ctx, l.consumer.Has); err != nil {
+			return Reply{}, err
+		}
+	}
+}
+
+// until waits, letting others run and then asleep, until ready, news, or the end of the context: its error.
+func (p *Producer) until(ctx context.Context, ready func() bool) error {
+	l := p.lane
+	isReady := func() bool { return ready() || l.client.news.Load() != l.news || l.consumer.Faulty() }
+	for yields := 0; ; yields++ {
+		if isReady() {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if yields < yieldsBeforePark && l.client.options.spin > 0 {
+			yield()
+			continue
+		}
+		if err := l.sleep(ctx, isReady); err != nil {
+			return err
+		}
+	}
+}
+
+// sleep raises the lane's flag, looks once more, and sleeps until the tender or the context wakes it.
+func (l *lane) sleep(ctx context.Context, ready func() bool) error {
+	l.asleep.Store(true)
+	l.raise()
+	defer func() {
+		l.lower()
+		l.asleep.Store(false)
+	}()
+	if ready() {
+		return nil
+	}
+	if hook := l.client.options.hooks.Parked; hook != nil {
+		hook(int(l.index))
+	}
+	select {
+	case <-l.wake:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Call sends req and appends the reply to dst: the fastest round trip there is. As [Client.Call], with the
+// lane's own goroutine; replies to earlier requests must have been taken, else it is [ErrRepliesWaiting]. A
+// call that its context ends is given up: its reply is dropped when it comes.
+func (p *Producer) Call(ctx context.Context, kind uint16, req, dst []byte) ([]byte, error) {
+	if ctx.Done() != nil && ctx.Err() != nil {
+		return dst, notSent(ctx.Err())
+	}
+	if p.Outstanding() != 0 && !p.closed {
+		return dst, ErrRepliesWaiting
+	}
+	payload, err := p.Claim(len(req))
+	if err == ErrFull {
+		payload, err = p.ClaimWait(ctx, len(req))
+	}
+	if err != nil {
+		return dst, err
+	}
+	memory.CopyIn(payload, req)
+	number, err := p.Commit(kind)
+	if err != nil {
+		return dst, err
+	}
+	reply, err := p.Wait(ctx)
+	if err != nil {
+		p.lane.wanted = number + 1
+		return dst, &UncertainError{Number: number, Err: err}
+	}
+	dst = append(dst, reply.Payload...)
+	return dst, reply.Err()
+}
+
+// Replies takes replies, waiting for each, until nothing is outstanding; what the body of the loop commits
+// is waited for as well. The last pair carries the error, if there is one: as [Producer.Wait].
+func (p *Producer) Replies(ctx context.Context) iter.Seq2[Reply, error] {
+	return func(yield func(Reply, error) bool) {
+		for {
+			reply, err := p.Wait(ctx)
+			if err == ErrNothingOutstanding || !yield(reply, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Close makes the open group visible and gives the lane back. Replies that are still to come are dropped
+// when they do. A claim that is open keeps its memory until Abort, Commit or Append (which answer
+// [ErrClosed]) or for ever: nothing is unmapped under somebody who may still write. A second Close does
+// nothing.
+func (p *Producer) Close() error {
+	if p.closed {
+		return nil
+	}
+	_ = p.Flush()
+	p.closed = true
+	p.end()
+	return nil
+}
+
+// end gives the lane of a closed producer back, once, when no claim is open.
+func (p *Producer) end() {
+	if p.closed && !p.claimed && !p.ended {
+		p.ended = true
+		p.lane.client.giveBack(p.lane)
+	}
+}

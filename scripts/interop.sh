@@ -1,0 +1,265 @@
+#!/usr/bin/env bash
+# Every host meets every engine, and loses it: the same small programs in each language, all pairs of them.
+#
+#   scripts/interop.sh [--prefix DIR] [--count N]
+#
+#   --prefix DIR   an installed ironhoard for C and C++ [default: installed into a temporary folder]
+#   --count N      round trips of each pair [default: 20000]
+#
+#   hosts      Rust, C, C++, Go           examples/ping.rs  c/ping.c  cpp/ping.cpp  go/ping
+#   engines    Rust, C, C++, enginetest   examples/echo_engine.rs  c/…  cpp/…  go/echoengine
+#
+# 1. ping: every reply is compared, byte for byte and in order.
+# 2. resume: the engine is killed with -9 under a ping, another one is started at the path, the ping goes on.
+# 3. guard: against an engine that garbles one reply in a thousand each ping must fail.
+# 4. hunt: each treasure-hunt host plays against `ironhoard serve`, every answer checked.
+#
+# A language whose tools are missing is left out, loudly. Exit status: 0 all that ran is right, 1 not.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly here
+readonly target=${CARGO_TARGET_DIR:-$here/target}
+readonly go_examples=${IRONHOARD_GO_EXAMPLES:-$here/examples/go}
+
+say() { printf 'interop: %s\n' "$*"; }
+
+skipped=()
+skip() {
+    say "SKIPPED $*"
+    skipped+=("$*")
+}
+
+prefix='' count=20000
+while (($#)); do
+    case $1 in
+        --prefix) prefix=${2:?--prefix needs a directory} && shift 2 ;;
+        --count) count=${2:?--count needs a number} && shift 2 ;;
+        *) say "unknown option $1" >&2 && exit 2 ;;
+    esac
+done
+
+work=$(mktemp -d)
+readonly work
+engine_pid=''
+clean_up() {
+    if [[ -n $engine_pid ]]; then kill -9 "$engine_pid" 2>/dev/null || true; fi
+    rm -rf "$work"
+}
+trap clean_up EXIT
+
+# ---- Build: host_NAME and engine_NAME are the programs that there are -------------------------------
+
+declare -A host engine hunter
+hosts=() engines=()
+
+add_host() { hosts+=("$1") && host[$1]=$2; }
+add_engine() { engines+=("$1") && engine[$1]=$2; }
+
+build_rust() {
+    (cd "$here" && cargo build --quiet --release --package ironhoard --example ping --example echo_engine)
+    (cd "$here" && cargo build --quiet --release --package ironhoard-cli)
+    add_host Rust "$target/release/examples/ping"
+    add_engine Rust "$target/release/examples/echo_engine"
+}
+
+build_c() {
+    if ! command -v cc >/dev/null || ! command -v pkg-config >/dev/null || ! command -v make >/dev/null; then
+        skip 'C: there is no cc, make or pkg-config'
+        return
+    fi
+    if [[ -z $prefix ]]; then
+        prefix=$work/prefix
+        "$here/scripts/install.sh" --prefix "$prefix" 2>"$work/install.log" || { cat "$work/install.log"; exit 1; }
+    fi
+    export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+    mkdir -p "$work/c" "$work/cpp"
+    make --silent -C "$here/examples/c" OUT="$work/c"
+    add_host C "$work/c/ping"
+    add_engine C "$work/c/echo_engine"
+    hunter[C]=$work/c/treasure_hunt
+    # shellcheck disable=SC2046  # several words
+    eval cc -O2 -o "$work/garbling_engine" "$here/tests/c/garbling_engine.c" \
+        $(pkg-config --cflags --libs ironhoard) "-Wl,-rpath,$prefix/lib"
+    if ! command -v c++ >/dev/null; then
+        skip 'C++: there is no c++'
+        return
+    fi
+    make --silent -C "$here/examples/cpp" OUT="$work/cpp"
+    add_host C++ "$work/cpp/ping"
+    add_engine C++ "$work/cpp/echo_engine"
+    hunter[C++]=$work/cpp/treasure_hunt
+}
+
+build_go() {
+    if ! command -v go >/dev/null; then
+        skip 'Go: it is not installed'
+    elif [[ ! -d $go_examples/ping || ! -d $go_examples/echoengine ]]; then
+        skip "Go: there are no programs in $go_examples"
+    elif ! (cd "$go_examples" && CGO_ENABLED=0 go build -o "$work/go-ping" ./ping &&
+        CGO_ENABLED=0 go build -o "$work/go-echoengine" ./echoengine); then
+        say 'the Go programs do not build' && exit 1
+    else
+        add_host Go "$work/go-ping"
+        add_engine enginetest "$work/go-echoengine"
+    fi
+}
+
+# ---- Run ----------------------------------------------------------------------------------------------
+
+failures=0
+fail() {
+    say "FAILED $*"
+    failures=$((failures + 1))
+}
+
+# Waits until a file holds a text; gives up after 10 s.
+await() {
+    local looks
+    for ((looks = 0; looks < 1000; looks++)); do
+        if grep -q -- "$1" "$2" 2>/dev/null; then return; fi
+        sleep 0.01
+    done
+    return 1
+}
+
+# Starts engine $1 at path $2; its standard input stays open until it is stopped.
+start_engine() {
+    : >"$work/engine.log"
+    "$1" "$2" <"$work/never" >"$work/engine.log" 2>&1 &
+    engine_pid=$!
+    await "echoing at $2" "$work/engine.log" && return
+    say "the engine $1 did not start:" && cat "$work/engine.log"
+    return 1
+}
+
+# Ends the engine as an operator would; it must leave cleanly.
+stop_engine() {
+    local status=0
+    kill -TERM "$engine_pid"
+    wait "$engine_pid" || status=$?
+    engine_pid=''
+    if ((status)); then say "the engine left with status $status:" && cat "$work/engine.log"; fi
+    return "$status"
+}
+
+kill_engine() {
+    kill -9 "$engine_pid"
+    wait "$engine_pid" 2>/dev/null || true
+    engine_pid=''
+}
+
+# One line of results for engine $1: a word for each host, from function $2.
+row() {
+    local of
+    printf '  %-12s' "$1"
+    for of in "${hosts[@]}"; do printf '  %-8s' "$("$2" "$1" "$of")"; done
+    printf '\n'
+}
+
+matrix() {
+    printf '\n%s\n  %-12s' "$1" 'engine'
+    for of in "${hosts[@]}"; do printf '  %-8s' "$of"; done
+    printf '\n'
+}
+
+# Remembers a failure for the end: these functions run in subshells, whose output is the table.
+note() {
+    printf 'FAILED %s\n' "$1" >>"$work/failed"
+    [[ ! -s $2 ]] || sed 's/^/    /' "$2" >>"$work/failed"
+    echo FAILED
+}
+
+ping_once() {
+    local out=$work/ping.out
+    if ! timeout 120 "${host[$2]}" "$work/socket" "$count" >"$out" 2>&1; then note "host $2 on engine $1" "$out"
+    elif ! grep -q "^$count round trips" "$out"; then note "host $2 on engine $1 printed something else" "$out"
+    else echo ok; fi
+}
+
+# The engine dies under the ping, and another one takes over; the engine's pid travels in a file.
+resume_once() {
+    local out=$work/ping.out long=$((count * 20)) status=0 ping_pid
+    start_engine "${engine[$1]}" "$work/socket" >&2 || { note "engine $1 did not start" "$work/engine.log"; return; }
+    timeout 120 "${host[$2]}" "$work/socket" "$long" >"$out" 2>&1 &
+    ping_pid=$!
+    sleep 0.15
+    if ! kill -0 "$ping_pid" 2>/dev/null; then status=gone; fi
+    kill_engine
+    sleep 0.1
+    if start_engine "${engine[$1]}" "$work/socket" >&2; then
+        wait "$ping_pid" || status=$?
+        stop_engine >&2 || status=engine
+    else
+        status=restart
+    fi
+    case $status in
+        0) if grep -q "^$long round trips" "$out"; then echo ok; else note "host $2, resuming on $1: output" "$out"; fi ;;
+        gone) note "host $2 on engine $1 was done before the engine could be killed" "$out" ;;
+        *) note "host $2 did not resume on engine $1 ($status)" "$out" ;;
+    esac
+}
+
+guard_once() {
+    local out=$work/ping.out
+    if timeout 120 "${host[$2]}" "$work/socket" "$count" >"$out" 2>&1; then note "host $2 did not notice garbled replies" "$out"
+    else echo noticed; fi
+}
+
+mkfifo "$work/never"
+exec 9<>"$work/never" # so that nobody's standard input ends
+say 'building'
+build_rust
+build_c
+build_go
+
+matrix "ping, $count round trips"
+for of in "${engines[@]}"; do
+    start_engine "${engine[$of]}" "$work/socket" || { fail "engine $of"; continue; }
+    row "$of" ping_once
+    stop_engine || fail "engine $of did not leave cleanly"
+done
+
+matrix "resume after kill -9, $((count * 20)) round trips"
+for of in "${engines[@]}"; do row "$of" resume_once; done
+
+if [[ -x $work/garbling_engine ]]; then
+    matrix 'guard: one reply in a thousand is garbled'
+    start_engine "$work/garbling_engine" "$work/socket"
+    row garbling guard_once
+    stop_engine || fail 'the garbling engine did not leave cleanly'
+fi
+
+if ((${#hunter[@]})); then
+    printf '\nthe treasure hunt on ironhoard serve\n'
+    (cd "$work" && "$target/release/ironhoard" map generate --nodes 2000 --output city.ihmap >/dev/null)
+    "$target/release/ironhoard" serve --socket "$work/socket" --map "$work/city.ihmap" --players 10000 \
+        >"$work/engine.log" 2>&1 &
+    engine_pid=$!
+    for ((looks = 0; looks < 1000; looks++)); do
+        if [[ -S $work/socket ]]; then break; fi
+        sleep 0.01
+    done
+    first=0
+    for of in "${!hunter[@]}"; do
+        if timeout 120 "${hunter[$of]}" "$work/socket" "$work/city.ihmap" "$count" "$first" >"$work/hunt.out" 2>&1; then
+            printf '  %-12s  %s\n' "$of" "$(cat "$work/hunt.out")"
+        else
+            fail "the hunt of $of: $(cat "$work/hunt.out")"
+        fi
+        first=$((first + 1000))
+    done
+    stop_engine || fail 'ironhoard serve did not leave cleanly'
+fi
+
+printf '\n'
+if [[ -e $work/failed ]]; then
+    cat "$work/failed"
+    failures=$((failures + $(grep -c ^FAILED "$work/failed")))
+fi
+for what in "${skipped[@]}"; do say "SKIPPED $what"; done
+if ((failures)); then
+    say "$failures failed"
+    exit 1
+fi
+say "all right: ${#hosts[@]} hosts × ${#engines[@]} engines"

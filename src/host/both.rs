@@ -1,0 +1,149 @@
+//! What needs both halves of a lane: waiting for room, waiting for the reply of a call.
+//!
+//! While a call waits it first owns the next lines of its request ring (so that they are here when the
+//! next request is written), then pauses for a moment, then spins, then sleeps.
+
+use std::time::{Duration, Instant};
+
+use super::claim::RequestClaim;
+use super::error::HostError;
+use super::lane::CallReply;
+use super::receiver::ReplyReceiver;
+use super::sender::RequestSender;
+use crate::ring::{MemoryWords, Payload, Room};
+use crate::sys::clock::deadline_in;
+
+/// Pauses of the processor between a call's commit and its first look for the reply: less than any
+/// reply takes, and longer than the engine needs to write one (`docs/decisions/`, 0008).
+const PAUSES_BEFORE_A_LOOK: u32 = 3;
+
+/// Both halves of one lane.
+pub(crate) struct Both<'a> {
+    pub(crate) sender: &'a mut RequestSender,
+    pub(crate) receiver: &'a mut ReplyReceiver,
+}
+
+/// Requests committed whose replies have not been taken.
+#[inline(always)]
+pub(crate) fn outstanding(sender: &RequestSender, receiver: &ReplyReceiver) -> u64 {
+    sender.next_number().wrapping_sub(receiver.next_number())
+}
+
+impl Both<'_> {
+    /// Waits until there is room for a request of `payload` bytes, and takes it.
+    pub(crate) fn room_wait(
+        &mut self,
+        payload: usize,
+        deadline: Duration,
+    ) -> Result<Room, HostError> {
+        let until = deadline_in(deadline);
+        loop {
+            match self.sender.room(payload) {
+                Err(HostError::Full) => {}
+                room => return room,
+            }
+            if self.receiver.is_choked()? {
+                return Err(HostError::RepliesWaiting);
+            }
+            if Instant::now() >= until {
+                return Err(HostError::NoRoom);
+            }
+            let sender = &mut *self.sender;
+            self.receiver.sleep(until, |receiver| {
+                receiver.is_choked().unwrap_or(true)
+                    || !matches!(sender.has_room(payload), Err(HostError::Full))
+            });
+        }
+    }
+
+    /// Waits until there is a reply or the deadline passes, owning the next request's lines meanwhile.
+    #[inline(always)]
+    pub(crate) fn wait(&mut self, deadline: Duration) -> Result<bool, HostError> {
+        if outstanding(self.sender, self.receiver) == 0 {
+            return self.receiver.has_reply();
+        }
+        let sender = &mut *self.sender;
+        self.receiver.wait_and(deadline, || sender.own_once())
+    }
+
+    /// As [`Lane::call`](super::Lane::call).
+    #[inline(always)]
+    pub(crate) fn call(
+        &mut self,
+        kind: u16,
+        payload: &[u8],
+        reply: &mut [u8],
+        deadline: Duration,
+    ) -> Result<CallReply, HostError> {
+        let fill = |claim: &mut RequestClaim<'_>| claim.write(payload);
+        let read = |status, payload: Payload<'_, MemoryWords>| CallReply {
+            status,
+            copied: payload.copy_to(reply),
+            len: payload.len(),
+        };
+        self.call_with(kind, payload.len(), fill, read, deadline)
+    }
+
+    /// As [`Lane::call_with`](super::Lane::call_with).
+    #[inline(always)]
+    pub(crate) fn call_with<R>(
+        &mut self,
+        kind: u16,
+        payload: usize,
+        fill: impl FnOnce(&mut RequestClaim<'_>),
+        read: impl FnOnce(u16, Payload<'_, MemoryWords>) -> R,
+        deadline: Duration,
+    ) -> Result<R, HostError> {
+        let room = self.call_room(payload, deadline)?;
+        let mut claim = self.sender.claim_in(room);
+        fill(&mut claim);
+        let number = claim.commit(kind);
+        self.await_reply(number, deadline)?;
+        let mut replies = self.receiver.take(1);
+        match replies.next()? {
+            Some(reply) => Ok(read(reply.kind(), reply.payload())),
+            None => Err(HostError::Corrupt("a reply vanished".into())),
+        }
+    }
+
+    /// No call while earlier replies are to come.
+    #[inline(always)]
+    pub(crate) fn check_call(&self) -> Result<(), HostError> {
+        match outstanding(self.sender, self.receiver) {
+            0 => Ok(()),
+            outstanding => Err(HostError::Outstanding { outstanding }),
+        }
+    }
+
+    /// Room for a call's request.
+    #[inline(always)]
+    pub(crate) fn call_room(
+        &mut self,
+        payload: usize,
+        deadline: Duration,
+    ) -> Result<Room, HostError> {
+        self.check_call()?;
+        match self.sender.room(payload) {
+            Err(HostError::Full) => self.room_wait(payload, deadline),
+            room => room,
+        }
+    }
+
+    /// Waits for the one reply under way, right after request `number` was committed. A look at once
+    /// would take the reply's line away from the engine just when it is about to write it, so a few
+    /// pauses come first.
+    #[inline(always)]
+    pub(crate) fn await_reply(&mut self, number: u64, deadline: Duration) -> Result<(), HostError> {
+        // Now, because a look for the reply takes as long as a line's way here, and stores behind it
+        // would wait for it.
+        self.sender.own_now();
+        for _ in 0..PAUSES_BEFORE_A_LOOK {
+            std::hint::spin_loop();
+        }
+        if !self.receiver.wait(deadline)? {
+            self.receiver.want_from(number.wrapping_add(1));
+            return Err(HostError::Deadline { number });
+        }
+        Ok(())
+    }
+}
