@@ -149,8 +149,15 @@ const (
 	welcomeEventRings      = 92
 	welcomeDescriptors     = 96
 	welcomeServiceVersion  = 100
+	welcomeEventCapacity   = 104
 	welcomeService         = 112
+	welcomeLife            = 176
 	welcomeLanes           = 256
+	// Behind the lanes, for each event ring: bytes of its region, its pages, its shard.
+	welcomeRingBytes  = 16
+	welcomeRingRegion = 0
+	welcomeRingPages  = 8
+	welcomeRingShard  = 12
 )
 
 // stepBytes is the length of MAPPED, READY, DRAINING and DETACH.
