@@ -53,7 +53,7 @@ pub const STALLED: Status = Status::code(2);
 pub const LARGEST_ECHO: usize = 4096;
 
 /// Bytes of the event ring.
-const EVENT_CAPACITY: u64 = 1 << 20;
+pub const EVENT_CAPACITY: u64 = 1 << 20;
 /// Bytes of each event: one line.
 const EVENT_BYTES: usize = 48;
 
