@@ -84,7 +84,7 @@
 #define IH_LANE_REQUEST_POSITION 0
 #define IH_RING_SKEW 4160
 
-/* Messages of the conversation. */
+/* Event rings. */
 #define IH_EVENT_LINES_OFFSET 64
 #define IH_EVENT_NEXT_NUMBER 0
 #define IH_EVENT_NEED_WAKEUP 8
@@ -94,6 +94,8 @@
 #define IH_EVENT_REJOIN_EVEN 144
 #define IH_EVENT_REJOIN_ODD 160
 #define IH_EVENT_RING_OFFSET 4096
+
+/* Messages of the conversation. */
 #define IH_MESSAGE_MAGIC 0x44524849
 #define IH_MESSAGE_MAGIC_OFFSET 0
 #define IH_MESSAGE_KIND 4

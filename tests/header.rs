@@ -81,7 +81,7 @@ fn the_version_macros_are_those_of_the_crate() {
 
 /// Headings of the layout header, and which numbers belong under them: the first that fits.
 type Section = (&'static str, fn(&str) -> bool);
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     ("Limits and defaults.", |name| {
         let limits = [
             "LAYOUT_VERSION",
@@ -112,6 +112,9 @@ const SECTIONS: [Section; 6] = [
         let others = ["ROLE_REQUEST", "ROLE_REPLY", "RING_SKEW"];
         let starts = ["REGION_", "LANE", "SHARD_"];
         others.contains(&name) || starts.iter().any(|start| name.starts_with(start))
+    }),
+    ("Event rings.", |name| {
+        name.starts_with("EVENT_") || name == "ROLE_EVENT"
     }),
     ("Messages of the conversation.", |_| true),
 ];
