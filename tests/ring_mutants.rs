@@ -1,5 +1,5 @@
-//! Who guards the guards: the ring, or the event ring, is broken on purpose, one thought at a time, and the edge tests
-//! or the enumeration must notice. The unbroken ring, built the same way, must pass.
+//! Who guards the guards: the ring, or the event ring, is broken on purpose, one thought at a time, and the
+//! edge tests or the enumerations must notice. What is unbroken, built the same way, must pass.
 //!
 //! Each mutant is a test target of one throw-away package, so that one run of cargo builds them all.
 //! Weakened orderings are `ring_loom.rs`'s business.
