@@ -32,7 +32,7 @@ pub(super) struct HostShared {
     words: Mutex<Words>,
     pool: Mutex<Vec<Slot>>,
     /// Ends the tender when host and lanes are gone.
-    _end: EndBell,
+    pub(super) end: EndBell,
 }
 
 /// The halves of a lane while nobody has them. A lane can be taken when both are here.
@@ -77,7 +77,7 @@ impl HostShared {
             words: Mutex::default(),
             links: Mutex::new(vec![link]),
             tracks,
-            _end: end,
+            end,
         }))
     }
 
