@@ -282,7 +282,7 @@ step_threads() {
     build_with thread cc c++ -O1 -g -fsanitize=thread
     cc -O1 -g -pthread -fsanitize=thread "$here/tests/c/guard.c" -o "$work/guard"
     must_find race env
-    TSAN_OPTIONS=halt_on_error=1:exitcode=9 under "$work/thread" env
+    TSAN_OPTIONS="halt_on_error=1:exitcode=9:suppressions=$here/tests/c/thread-sanitizer.txt" under "$work/thread" env
     printf '  ThreadSanitizer: 0 reports\n'
     slow=1000
 }
