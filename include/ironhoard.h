@@ -47,8 +47,8 @@
  * memory is anonymous: nothing is left behind but a socket and its lock file, which the next engine
  * takes over. A stopped process is slow, not dead.
  *
- * Forks. In a forked child every call answers IH_ERROR_FORKED and ended handles only close descriptors.
- * What was lent before the fork must not be touched there. Attach in the child.
+ * Forks. In a forked child every call that sends, receives or waits answers IH_ERROR_FORKED; ending handles is
+ * harmless. What was lent before the fork must not be touched there. Attach in the child.
  *
  * ABI. Functions, statuses and constants are never taken away or renumbered within one SONAME
  * (libironhoard.so.0.1 for 0.1.x); new ones may come. Structs keep their size: `reserved` is room to grow,
@@ -435,7 +435,7 @@ typedef struct {
     uint64_t refused;
     // Lanes closed because the host wrote nonsense.
     uint64_t corrupt_lanes;
-    // Handlers' answers that could not be: each became IH_STATUS_PANIC.
+    // Panics of the handler, each answered with IH_STATUS_PANIC; 0 where the handler is C's.
     uint64_t panics;
     // Requests not tried again because they had seen too many engines die.
     uint64_t poisoned;

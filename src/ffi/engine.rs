@@ -70,7 +70,7 @@ pub struct ih_engine_counts {
     pub refused: u64,
     /// Lanes closed because the host wrote nonsense.
     pub corrupt_lanes: u64,
-    /// Handlers' answers that could not be: each became IH_STATUS_PANIC.
+    /// Panics of the handler, each answered with IH_STATUS_PANIC; 0 where the handler is C's.
     pub panics: u64,
     /// Requests not tried again because they had seen too many engines die.
     pub poisoned: u64,
