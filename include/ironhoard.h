@@ -47,8 +47,8 @@
  * memory is anonymous: nothing is left behind but a socket and its lock file, which the next engine
  * takes over. A stopped process is slow, not dead.
  *
- * Forks. In a forked child every call that sends, receives or waits answers IH_ERROR_FORKED; ending handles is
- * harmless. What was lent before the fork must not be touched there. Attach in the child.
+ * Forks. In a forked child every call that sends, receives or waits answers IH_ERROR_FORKED; ending handles
+ * is harmless. What was lent before the fork must not be touched there. Attach in the child.
  *
  * ABI. Functions, statuses and constants are never taken away or renumbered within one SONAME
  * (libironhoard.so.0.1 for 0.1.x); new ones may come. Structs keep their size: `reserved` is room to grow,
