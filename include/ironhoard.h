@@ -40,20 +40,20 @@
  * not cut short (options.spin). While both sides are awake, claim, commit, poll and release make no
  * system call, take no lock and allocate nothing.
  *
- * What ends, and what it leaves. A host that dies, by kill -9 too, loses the replies it had not taken; what it
- * had committed is executed; a claim it had not committed was never visible. When an engine dies, calls
+ * What ends, and what it leaves. A host that dies, by kill -9 too, loses the replies it had not taken; what
+ * it had committed is executed; a claim it had not committed was never visible. When an engine dies, calls
  * under way take longer and go on with the next engine at the same path; if its handler has state they end
  * with IH_ERROR_GONE and may have been executed. A lane whose host wrote nonsense is closed, alone. All
- * memory is anonymous: nothing is left behind but a socket and its lock file, which the next engine takes over.
- * A stopped process is slow, not dead.
+ * memory is anonymous: nothing is left behind but a socket and its lock file, which the next engine
+ * takes over. A stopped process is slow, not dead.
  *
- * Forks. In a forked child every call answers IH_ERROR_FORKED and ended handles only close descriptors.
- * What was lent before the fork must not be touched there. Attach in the child.
+ * Forks. In a forked child every call that sends, receives or waits answers IH_ERROR_FORKED; ending handles
+ * is harmless. What was lent before the fork must not be touched there. Attach in the child.
  *
  * ABI. Functions, statuses and constants are never taken away or renumbered within one SONAME
  * (libironhoard.so.0.1 for 0.1.x); new ones may come. Structs keep their size: `reserved` is room to grow,
- * must be zero where you fill it (the init functions see to that) and is zero where the library does. The byte
- * layout between processes has its own version, IH_LAYOUT_VERSION, agreed at attach.
+ * must be zero where you fill it (the init functions see to that) and is zero where the library does. The
+ * byte layout between processes has its own version, IH_LAYOUT_VERSION, agreed at attach.
  */
 
 #ifndef IRONHOARD_H
@@ -435,7 +435,7 @@ typedef struct {
     uint64_t refused;
     // Lanes closed because the host wrote nonsense.
     uint64_t corrupt_lanes;
-    // Handlers' answers that could not be: each became IH_STATUS_PANIC.
+    // Panics of the handler, each answered with IH_STATUS_PANIC; 0 where the handler is C's.
     uint64_t panics;
     // Requests not tried again because they had seen too many engines die.
     uint64_t poisoned;

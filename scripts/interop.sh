@@ -5,9 +5,11 @@
 #
 #   --prefix DIR   an installed ironhoard for C and C++ [default: installed into a temporary folder]
 #   --count N      round trips of each pair [default: 20000]
+#   IRONHOARD_PROGRAMS=DIR      the Rust programs are there (cargo's release folder); don't build them
+#   IRONHOARD_GO_BINDINGS=DIR   the Go module [default: go-bindings]
 #
-#   hosts      Rust, C, C++, Go           examples/ping.rs  c/ping.c  cpp/ping.cpp  go/ping
-#   engines    Rust, C, C++, enginetest   examples/echo_engine.rs  c/…  cpp/…  go/echoengine
+#   hosts      Rust, C, C++, Go           examples/ping.rs  c/ping.c  cpp/ping.cpp  tests/interop/ping
+#   engines    Rust, C, C++, enginetest   examples/echo_engine.rs  c/…  cpp/…  tests/interop/echo
 #
 # 1. ping: every reply is compared, byte for byte and in order.
 # 2. resume: the engine is killed with -9 under a ping, another one is started at the path, the ping goes on.
@@ -19,8 +21,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly here
-readonly target=${CARGO_TARGET_DIR:-$here/target}
-readonly go_examples=${IRONHOARD_GO_EXAMPLES:-$here/examples/go}
+readonly programs=${IRONHOARD_PROGRAMS:-${CARGO_TARGET_DIR:-$here/target}/release}
+readonly go_bindings=${IRONHOARD_GO_BINDINGS:-$here/go-bindings}
 
 say() { printf 'interop: %s\n' "$*"; }
 
@@ -57,10 +59,12 @@ add_host() { hosts+=("$1") && host[$1]=$2; }
 add_engine() { engines+=("$1") && engine[$1]=$2; }
 
 build_rust() {
-    (cd "$here" && cargo build --quiet --release --package ironhoard --example ping --example echo_engine)
-    (cd "$here" && cargo build --quiet --release --package ironhoard-cli)
-    add_host Rust "$target/release/examples/ping"
-    add_engine Rust "$target/release/examples/echo_engine"
+    if [[ -z ${IRONHOARD_PROGRAMS:-} ]]; then
+        (cd "$here" && cargo build --quiet --release --package ironhoard --example ping --example echo_engine)
+        (cd "$here" && cargo build --quiet --release --package ironhoard-cli)
+    fi
+    add_host Rust "$programs/examples/ping"
+    add_engine Rust "$programs/examples/echo_engine"
 }
 
 build_c() {
@@ -78,9 +82,9 @@ build_c() {
     add_host C "$work/c/ping"
     add_engine C "$work/c/echo_engine"
     hunter[C]=$work/c/treasure_hunt
-    # shellcheck disable=SC2046  # several words
-    eval cc -O2 -o "$work/garbling_engine" "$here/tests/c/garbling_engine.c" \
-        $(pkg-config --cflags --libs ironhoard) "-Wl,-rpath,$prefix/lib"
+    local flags
+    mapfile -t flags < <(pkg-config --cflags --libs ironhoard | xargs -n 1) # a word each, without their escapes
+    cc -O2 -o "$work/garbling_engine" "$here/tests/c/garbling_engine.c" "${flags[@]}" "-Wl,-rpath,$prefix/lib"
     if ! command -v c++ >/dev/null; then
         skip 'C++: there is no c++'
         return
@@ -94,15 +98,27 @@ build_c() {
 build_go() {
     if ! command -v go >/dev/null; then
         skip 'Go: it is not installed'
-    elif [[ ! -d $go_examples/ping || ! -d $go_examples/echoengine ]]; then
-        skip "Go: there are no programs in $go_examples"
-    elif ! (cd "$go_examples" && CGO_ENABLED=0 go build -o "$work/go-ping" ./ping &&
-        CGO_ENABLED=0 go build -o "$work/go-echoengine" ./echoengine); then
-        say 'the Go programs do not build' && exit 1
-    else
-        add_host Go "$work/go-ping"
-        add_engine enginetest "$work/go-echoengine"
+        return
+    elif [[ ! -f $go_bindings/go.mod ]]; then
+        skip "Go: there is no module in $go_bindings"
+        return
     fi
+    # A module of its own, outside of the repository: the sources, and where the bindings are.
+    cp -r "$here/tests/interop" "$work/go"
+    cat >"$work/go/go.mod" <<END
+module interop
+
+go 1.24
+
+require github.com/ironhoard/ironhoard/go-bindings v0.0.0
+
+replace github.com/ironhoard/ironhoard/go-bindings => $go_bindings
+END
+    if ! (cd "$work/go" && GOFLAGS=-mod=mod CGO_ENABLED=0 go build -o "$work/go/bin/" ./ping ./echo); then
+        say 'the Go programs do not build' && exit 1
+    fi
+    add_host Go "$work/go/bin/ping"
+    add_engine enginetest "$work/go/bin/echo"
 }
 
 # ---- Run ----------------------------------------------------------------------------------------------
@@ -232,8 +248,8 @@ fi
 
 if ((${#hunter[@]})); then
     printf '\nthe treasure hunt on ironhoard serve\n'
-    (cd "$work" && "$target/release/ironhoard" map generate --nodes 2000 --output city.ihmap >/dev/null)
-    "$target/release/ironhoard" serve --socket "$work/socket" --map "$work/city.ihmap" --players 10000 \
+    (cd "$work" && "$programs/ironhoard" map generate --nodes 2000 --output city.ihmap >/dev/null)
+    "$programs/ironhoard" serve --socket "$work/socket" --map "$work/city.ihmap" --players 10000 \
         >"$work/engine.log" 2>&1 &
     engine_pid=$!
     for ((looks = 0; looks < 1000; looks++)); do

@@ -222,6 +222,13 @@ under() {
     stop_engine
 }
 
+# The checker "$@" must find what is planted in $work/guard.
+must_find() {
+    local planted=$1
+    shift
+    if "$@" "$work/guard" "$planted" >"$work/said" 2>&1; then fail "$1 did not find a planted $planted"; fi
+}
+
 # Builds the examples into $work/NAME and $work/NAME-cpp with extra flags.
 build_with() {
     local name=$1 cc=$2 cxx=$3
@@ -242,13 +249,21 @@ step_memory() {
     slow=6000
     if has valgrind; then
         build_with plain cc c++ -O1 -g
-        under "$work/plain" valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible
+        local valgrind=(valgrind --quiet --error-exitcode=9 --leak-check=full)
+        valgrind+=('--errors-for-leak-kinds=definite,indirect,possible')
+        cc -O1 -g -pthread "$here/tests/c/guard.c" -o "$work/guard"
+        must_find leak "${valgrind[@]}"
+        must_find overflow "${valgrind[@]}"
+        under "$work/plain" "${valgrind[@]}"
         printf '  valgrind: 0 reports\n'
     else
         skip 'valgrind: it is not installed'
     fi
     if cc -fsanitize=address,undefined -x c -o "$work/probe" - <<<'int main(void) { return 0; }' 2>/dev/null; then
         build_with address cc c++ -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+        cc -O1 -g -pthread -fsanitize=address "$here/tests/c/guard.c" -o "$work/guard"
+        must_find leak env
+        must_find overflow env
         ASAN_OPTIONS=detect_leaks=1:exitcode=9 under "$work/address" env
         printf '  AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer: 0 reports\n'
     else
@@ -259,11 +274,15 @@ step_memory() {
 
 step_threads() {
     [[ -d $prefix ]] || install_into "$prefix"
-    clang -fsanitize=thread -x c -o "$work/probe" - <<<'int main(void) { return 0; }' 2>/dev/null ||
-        { skip 'ThreadSanitizer: there is no clang with a runtime for it'; return; }
+    if ! cc -fsanitize=thread -x c -o "$work/probe" - <<<'int main(void) { return 0; }' 2>/dev/null; then
+        skip 'ThreadSanitizer: the compiler has no runtime for it'
+        return
+    fi
     slow=6000
-    build_with thread clang clang++ -O1 -g -fsanitize=thread
-    TSAN_OPTIONS=halt_on_error=1:exitcode=9 under "$work/thread" env
+    build_with thread cc c++ -O1 -g -fsanitize=thread
+    cc -O1 -g -pthread -fsanitize=thread "$here/tests/c/guard.c" -o "$work/guard"
+    must_find race env
+    TSAN_OPTIONS="halt_on_error=1:exitcode=9:suppressions=$here/tests/c/thread-sanitizer.txt" under "$work/thread" env
     printf '  ThreadSanitizer: 0 reports\n'
     slow=1000
 }

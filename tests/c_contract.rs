@@ -1,6 +1,6 @@
-//! The contract of `include/ironhoard.h`, by programs in C: each status provoked, NULL everywhere, misuse
-//! refused, outputs untouched. The programs are in `tests/c/contract`; each is built as C99 with every warning
-//! an error, against the shared library that cargo has built for this test, and run.
+//! The contract of `include/ironhoard.h`, by programs in C: each status provoked, NULL everywhere,
+//! misuse refused, outputs untouched. The programs are in `tests/c/contract`; each is built as C99 with
+//! every warning an error, against the shared library that cargo has built for this test, and run.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

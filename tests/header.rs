@@ -2,8 +2,8 @@
 //! `testdata/layout.txt` says, and the shared library exports what `testdata/symbols.txt` lists: no less, and
 //! nothing else.
 //!
-//! After a change on purpose: `IH_BLESS=1 cargo test --test header`. A symbol that goes away, or a status whose
-//! number changes, is a new ABI: see docs/C.md.
+//! After a change on purpose: `IH_BLESS=1 cargo test --test header`. A symbol that goes away, or a status
+//! whose number changes, is a new ABI: see docs/C.md.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

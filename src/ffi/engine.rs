@@ -5,8 +5,10 @@
 //!              └────────────────free────────────────────────┘
 //! ```
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Builder;
 
 use super::border::{border, silent_border, Outcome};
 use super::engine_options::ih_engine_options;
@@ -14,7 +16,7 @@ use super::handle::{shared, Handle, Mark, Shelf};
 use super::handler::CHandler;
 use super::input::output;
 use super::status::ih_status::{self, *};
-use crate::engine::{Counters, Counts, Engine, StopHandle};
+use crate::engine::{Counters, Counts, Engine, EngineError, StopHandle};
 
 /// An engine.
 pub struct ih_engine {
@@ -68,7 +70,7 @@ pub struct ih_engine_counts {
     pub refused: u64,
     /// Lanes closed because the host wrote nonsense.
     pub corrupt_lanes: u64,
-    /// Handlers' answers that could not be: each became IH_STATUS_PANIC.
+    /// Panics of the handler, each answered with IH_STATUS_PANIC; 0 where the handler is C's.
     pub panics: u64,
     /// Requests not tried again because they had seen too many engines die.
     pub poisoned: u64,
@@ -162,11 +164,25 @@ pub unsafe extern "C" fn ih_engine_run(engine: *mut ih_engine) -> ih_status {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some((engine, handler)) = taken {
-            engine.run(|shard| handler.shard(shard))?;
+            on_its_own_thread(move || engine.run(|shard| handler.shard(shard)))?;
         }
         drop(over);
         Ok(())
     })
+}
+
+/// Runs the engine on a thread that Rust has made, and waits for it. On a thread of C's the standard library
+/// would leave a few bytes behind, which leak checkers report.
+fn on_its_own_thread<T: Send + 'static>(
+    run: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    let name = "ironhoard-control".to_owned();
+    let thread = Builder::new().name(name).spawn(run);
+    let thread = thread.map_err(|source| EngineError::Kernel {
+        what: "a thread",
+        source,
+    })?;
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Stops it, before or while it runs: what hosts have committed is answered first. Any thread, and a

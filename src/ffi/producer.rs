@@ -57,6 +57,16 @@ impl ih_producer {
         if self.state != 0 {
             return self.claim_in_batch(payload);
         }
+        match self.sender.room_at_once(payload) {
+            Some(room) => Ok(self.opened(room)),
+            None => self.claim_slowly(payload),
+        }
+    }
+
+    /// A claim where the ring is full as far as is known, or something is wrong.
+    #[cold]
+    #[inline(never)]
+    fn claim_slowly(&mut self, payload: usize) -> Outcome<*mut u8> {
         let room = self.sender.take_room(payload)?;
         Ok(self.opened(room))
     }
@@ -84,13 +94,12 @@ impl ih_producer {
     /// Ends the claim: the room it had.
     #[inline(always)]
     pub(super) fn take_claim(&mut self) -> Outcome<Room> {
-        match self.room.take() {
-            Some(room) => {
-                self.state &= !CLAIM;
-                Ok(room)
-            }
-            None => Err(IH_ERROR_NO_CLAIM.into()),
-        }
+        let Some(room) = self.room else {
+            return Err(IH_ERROR_NO_CLAIM.into());
+        };
+        self.room = None;
+        self.state &= !CLAIM;
+        Ok(room)
     }
 
     /// Commits `room`, whose claim has been ended; returns the request's number.

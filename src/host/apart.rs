@@ -16,6 +16,18 @@ impl RequestSender {
         Ok(room)
     }
 
+    /// As [`RequestSender::take_room`] where nothing stands in the way; else `None`, and `take_room` says
+    /// what does. Without an error to carry, the room stays in registers.
+    #[inline(always)]
+    pub(crate) fn room_at_once(&mut self, payload: usize) -> Option<Room> {
+        if self.shared.mark.is_child() {
+            return None;
+        }
+        let room = self.producer().reserve_room(payload).ok()?;
+        self.may_own = true;
+        Some(room)
+    }
+
     /// Where the payload of `room` is to be written.
     #[inline(always)]
     pub(crate) fn room_pointer(&mut self, room: Room) -> *mut u8 {

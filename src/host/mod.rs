@@ -59,10 +59,12 @@ mod walk;
 mod watch;
 
 use std::os::fd::OwnedFd;
+use std::os::unix::thread::JoinHandleExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::event::{eventfd, EventfdFlags};
 
@@ -193,10 +195,11 @@ impl Host {
             lanes: vec![LaneResume::default(); lanes as usize],
             leaving: false,
         };
-        std::thread::Builder::new()
+        let tender = std::thread::Builder::new()
             .name("ironhoard-tender".into())
             .spawn(move || tender.run())
             .map_err(HostError::kernel("a thread"))?;
+        let _ = shared.end.tender.set(tender); // set once: here
         Ok(Self { shared })
     }
 
@@ -253,11 +256,16 @@ impl Host {
     }
 }
 
-/// Rings when it is dropped, in the process that made it: a forked child has the same event counter,
-/// and its goodbye must not end the parent's tender.
+/// How long the last drop of a host waits for its tender, which may be in the midst of an attach.
+const TENDER_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Rings when it is dropped, and waits until the tender has left: afterwards nothing of the host runs or is
+/// open. Only in the process that made it: a forked child has the same event counter, and its goodbye
+/// must not end the parent's tender.
 struct EndBell {
     bell: OwnedFd,
     made_by: u32,
+    tender: OnceLock<JoinHandle<()>>,
 }
 
 impl EndBell {
@@ -265,15 +273,40 @@ impl EndBell {
     fn new() -> std::io::Result<(Self, OwnedFd)> {
         let bell = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
         let ear = rustix::io::fcntl_dupfd_cloexec(&bell, 0)?;
-        let made_by = std::process::id();
-        Ok((Self { bell, made_by }, ear))
+        let end = Self {
+            bell,
+            made_by: std::process::id(),
+            tender: OnceLock::new(),
+        };
+        Ok((end, ear))
     }
 }
 
 impl Drop for EndBell {
     fn drop(&mut self) {
-        if self.made_by == std::process::id() {
-            let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+        if self.made_by != std::process::id() {
+            return;
+        }
+        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+        if let Some(tender) = self.tender.take() {
+            see_off(tender);
         }
     }
+}
+
+/// Waits for the tender's end, for a while, unless this is the tender: it may be the last to hold the host.
+fn see_off(tender: JoinHandle<()>) {
+    // Not `thread::current`: it allocates for a thread that is not Rust's own.
+    // SAFETY: the call only says which thread this is.
+    if tender.as_pthread_t() == unsafe { libc::pthread_self() } {
+        return;
+    }
+    let until = Instant::now() + TENDER_PATIENCE;
+    while !tender.is_finished() {
+        if Instant::now() >= until {
+            return;
+        }
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    let _ = tender.join(); // its panic, if it had one, was reported when it happened
 }

@@ -81,6 +81,7 @@ impl Nap {
     /// Wakes everybody.
     pub(super) fn kick(&self) {
         self.tell_watches(None);
+        let _ = rustix::io::write(&self.kick, &1u64.to_ne_bytes()); // also whoever leads next
         self.wake_sleepers();
     }
 

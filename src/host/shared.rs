@@ -36,7 +36,7 @@ pub(super) struct HostShared {
     /// Event rings that have a receiver.
     event_rings: Mutex<HashSet<u32>>,
     /// Ends the tender when host and lanes are gone.
-    _end: EndBell,
+    pub(super) end: EndBell,
 }
 
 /// The halves of a lane while nobody has them. A lane can be taken when both are here.
@@ -83,7 +83,7 @@ impl HostShared {
             words: Mutex::default(),
             links: Mutex::new(vec![link]),
             tracks,
-            _end: end,
+            end,
         }))
     }
 

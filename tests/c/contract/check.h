@@ -48,8 +48,8 @@ enum { KIND_ECHO = 1, KIND_SLEEP = 2, KIND_STATUS = 3, KIND_STALE = 4, KIND_LARG
 /* A reply that was kept after its handler returned. */
 static ih_reply *kept_reply;
 
-/* SLEEP: 100 ms first. STATUS: the status that the payload's first two bytes say. STALE: keep the reply. LARGE:
- * more than fits. DIE: the process ends. */
+/* SLEEP: 100 ms first. STATUS: the status that the payload's first two bytes say. STALE: keep the reply.
+ * LARGE: more than fits. DIE: the process ends. */
 static uint16_t answer(void *context, const ih_request *request, ih_reply *reply) {
     uint16_t status = IH_STATUS_OK;
     (void)context;

@@ -1,10 +1,12 @@
-/* Engines in processes of their own, to be killed: the program runs itself again with `engine PATH STATELESS`. */
+/* Engines in processes of their own, to be killed: the program runs itself again with
+ * `engine PATH STATELESS`. */
 #ifndef CHILDREN_H
 #define CHILDREN_H
 
 #include "check.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 /* To be called first in main: is this process an engine? Then it never returns. */
@@ -14,6 +16,7 @@ static inline void maybe_an_engine(int argc, char **argv) {
     if (argc != 4 || strcmp(argv[1], "engine") != 0) return;
     usual_options(&options, &serving, argv[2]);
     options.stateless = (uint32_t)atoi(argv[3]);
+    options.poison_after = 1000; /* the deaths here are no request's fault */
     OK(ih_engine_bind(&options, &serving.engine));
     OK(ih_engine_run(serving.engine));
     exit(0);
@@ -23,6 +26,7 @@ static inline pid_t start_child(const char *name, const char *stateless) {
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
         execl("/proc/self/exe", "contract", "engine", name, stateless, (char *)NULL);
         _exit(127);
     }

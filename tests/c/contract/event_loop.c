@@ -42,6 +42,7 @@ static void *loop_thread(void *argument) {
             }
             OK(ih_consumer_poll(consumer, &record, 1, &count));
         }
+        CHECK(record.number == (uint64_t)round + 1 && record.kind == IH_STATUS_OK);
         CHECK(memcmp(record.payload, &round, sizeof round) == 0);
         OK(ih_consumer_release(consumer));
     }
@@ -85,6 +86,121 @@ static void together(int kills) {
     kill_child(engine, SIGTERM);
 }
 
+static int is_readable(int fd, int milliseconds) {
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    return poll(&waiting, 1, milliseconds) == 1;
+}
+
+struct watched {
+    ih_lane *lane;
+    ih_consumer *consumer;
+    int fd;
+};
+
+static void watch(struct watched *watched) {
+    int ready;
+    watched->lane = NULL;
+    OK(ih_lane_take(host, &watched->lane));
+    watched->consumer = ih_lane_consumer(watched->lane);
+    OK(ih_consumer_fd(watched->consumer, &watched->fd));
+    OK(ih_consumer_arm(watched->consumer, &ready));
+    CHECK(ready == 0 && !is_readable(watched->fd, 20));
+}
+
+static void request(struct watched *watched) {
+    void *payload;
+    OK(ih_producer_claim(ih_lane_producer(watched->lane), 1, &payload));
+    OK(ih_producer_commit(ih_lane_producer(watched->lane), KIND_ECHO, NULL));
+}
+
+static void receive(struct watched *watched) {
+    ih_record record;
+    size_t count;
+    int ready;
+    CHECK(is_readable(watched->fd, 10000));
+    OK(ih_consumer_disarm(watched->consumer));
+    OK(ih_consumer_poll(watched->consumer, &record, 1, &count));
+    CHECK(count == 1);
+    OK(ih_consumer_release(watched->consumer));
+    OK(ih_consumer_arm(watched->consumer, &ready));
+    CHECK(ready == 0);
+}
+
+/* Wakes for others' rings until there are none any more. */
+static void receive_nothing(struct watched *watched) {
+    ih_record record;
+    size_t count;
+    int ready;
+    while (is_readable(watched->fd, 20)) {
+        OK(ih_consumer_disarm(watched->consumer));
+        OK(ih_consumer_poll(watched->consumer, &record, 1, &count));
+        CHECK(count == 0);
+        OK(ih_consumer_arm(watched->consumer, &ready));
+    }
+}
+
+static void *wait_in_vain(void *lane) {
+    FAILS(ih_consumer_wait(ih_lane_consumer(lane), 2 * IH_SECOND), IH_EMPTY);
+    return NULL;
+}
+
+static int calling;
+
+static void *call_often(void *argument) {
+    ih_lane *lane = argument;
+    int round;
+    for (round = 0; round < 300; round++) {
+        ih_call_reply reply;
+        OK(ih_lane_call(lane, KIND_ECHO, NULL, 0, 20 * IH_SECOND, NULL, 0, &reply));
+    }
+    __atomic_store_n(&calling, 0, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* One doorbell, and somebody else takes the byte: it was meant for all. */
+static void others_are_told(void) {
+    struct watched one, two;
+    ih_host_options wishes;
+    ih_lane *lane = NULL;
+    pthread_t thread;
+    pid_t engine = start_child("others.sock", "1");
+    int ready;
+    small_wishes(&wishes);
+    wishes.lanes = 3;
+    wishes.spin = 0;
+    host = attach_to("others.sock", &wishes);
+    watch(&one);
+    watch(&two);
+    request(&two);
+    CHECK(is_readable(one.fd, 10000)); /* both hear it, and the wrong one is faster */
+    OK(ih_consumer_disarm(one.consumer));
+    OK(ih_consumer_arm(one.consumer, &ready));
+    CHECK(ready == 0);
+    receive(&two);
+    receive_nothing(&one);
+    /* A thread that sleeps takes it. */
+    OK(ih_lane_take(host, &lane));
+    CHECK(pthread_create(&thread, NULL, wait_in_vain, lane) == 0);
+    usleep(200000);
+    request(&two);
+    usleep(200000);
+    receive(&two);
+    CHECK(pthread_join(thread, NULL) == 0);
+    /* A loop takes it from a thread that sleeps. */
+    calling = 1;
+    CHECK(pthread_create(&thread, NULL, call_often, lane) == 0);
+    while (__atomic_load_n(&calling, __ATOMIC_ACQUIRE)) {
+        OK(ih_consumer_disarm(one.consumer));
+        OK(ih_consumer_arm(one.consumer, &ready));
+    }
+    CHECK(pthread_join(thread, NULL) == 0);
+    OK(ih_lane_give_back(&lane));
+    OK(ih_lane_give_back(&one.lane));
+    OK(ih_lane_give_back(&two.lane));
+    OK(ih_host_detach(&host));
+    kill_child(engine, SIGTERM);
+}
+
 /* Asleep in the loop when the engine goes for good: that is told, too. */
 static void told_of_the_end(void) {
     ih_host_options wishes;
@@ -118,6 +234,7 @@ int main(int argc, char **argv) {
     maybe_an_engine(argc, argv);
     together(0);
     together(5);
+    others_are_told();
     told_of_the_end();
     return 0;
 }

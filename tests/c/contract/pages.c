@@ -1,5 +1,5 @@
-/* 2 MiB pages that are demanded and cannot be had, and those that can. Changes the machine's pool and puts it back,
- * under the lock file that all tests use which do. */
+/* 2 MiB pages that are demanded and cannot be had, and those that can. Changes the machine's pool and puts
+ * it back, under the lock file that all tests use which do. */
 #define _GNU_SOURCE
 #include "check.h"
 

@@ -21,7 +21,8 @@ constexpr bool is_owned = !std::is_copy_constructible_v<T> && !std::is_copy_assi
                           std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T>;
 static_assert(is_owned<Host> && is_owned<Lane> && is_owned<Engine> && is_owned<Claim> && is_owned<Batch>);
 static_assert(is_owned<Replies> && is_owned<Lock>);
-static_assert(sizeof(Host) == sizeof(void *) && sizeof(Lane) == sizeof(void *) && sizeof(Batch) == sizeof(void *));
+static_assert(sizeof(Host) == sizeof(void *) && sizeof(Lane) == sizeof(void *));
+static_assert(sizeof(Batch) == sizeof(void *));
 static_assert(!std::is_convertible_v<const char (&)[3], Bytes>, "the zero of a literal must not travel");
 static_assert(!std::is_convertible_v<const std::vector<int> &, MutableBytes>);
 static_assert(!std::is_convertible_v<std::vector<std::string> &, Bytes>, "pointers must not travel");
