@@ -22,7 +22,7 @@ import (
 func RunClient(t *testing.T, start Start) {
 	for name, test := range merged(callTests, producerTests, endTests, gateTests) {
 		t.Run(name, func(t *testing.T) {
-			checkLeaks(t)
+			CheckLeaks(t)
 			test(t, start)
 		})
 	}
@@ -41,6 +41,7 @@ var callTests = map[string]func(*testing.T, Start){
 	"a context that is over before":                overBeforeTest,
 	"a call inside a callback is an error":         nestedTest,
 	"errors and panics of callbacks send nothing":  callbackErrorTest,
+	"callbacks that fail among others":             quarrelTest,
 	"payloads of megabytes":                        megabytesTest,
 	"small pages":                                  smallPagesTest,
 	"two clients do not disturb each other":        twoClientsTest,
@@ -63,9 +64,9 @@ func dial(t *testing.T, engine Engine, options ...ironhoard.Option) *ironhoard.C
 	return client
 }
 
-// checkLeaks demands that the test leaves no goroutine, descriptor or mapping of a region behind. What
+// CheckLeaks demands that the test leaves no goroutine, descriptor or mapping of a region behind. What
 // the test starts is ended by cleanups that run before this one.
-func checkLeaks(t *testing.T) {
+func CheckLeaks(t *testing.T) {
 	before := resources()
 	t.Cleanup(func() {
 		for until := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
@@ -100,6 +101,22 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		if time.Now().After(until) {
 			t.Fatal(what)
 		}
+	}
+}
+
+// within demands that f returns before the test's patience ends.
+func within(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		stacks := make([]byte, 1<<16)
+		t.Fatalf("%s\n%s", what, stacks[:runtime.Stack(stacks, true)])
 	}
 }
 
@@ -222,7 +239,7 @@ func hammer(t *testing.T, client *ironhoard.Client, goroutines, calls int) {
 			}
 		}()
 	}
-	all.Wait()
+	within(t, "somebody waits for ever for a reply", all.Wait)
 }
 
 // oneCall is an echo, by Call or by CallFunc, that must come back as it was sent.
