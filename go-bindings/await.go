@@ -30,7 +30,6 @@ func (s *shared) look(number uint64) (ring.Record, bool) {
 			s.deliver(record)
 			continue
 		}
-		l.consumer.Release()
 		if s.client.news.Load() != l.news || s.queue.Load() != nil || l.consumer.Faulty() {
 			return ring.Record{}, false
 		}
@@ -120,6 +119,12 @@ func (s *shared) sleep(w *call) bool {
 		s.leave()
 		return false
 	}
+	if head := s.firstQueued(); head != nil && head != w && head.hands && s.hasRoom(head) {
+		// It is next, and can only do it itself. It serves everybody then, and rouses whoever is to lead.
+		s.lock.Store(0)
+		head.rouse()
+		return true
+	}
 	s.lane.raise()
 	if s.isNews() {
 		s.lane.lower()
@@ -144,8 +149,10 @@ func (s *shared) isNews() bool {
 	if l.consumer.Has() || s.client.news.Load() != l.news || s.queue.Load() != nil {
 		return true
 	}
-	return s.fifo.head != nil && l.producer.HasRoom(s.fifo.head.size) != ring.ErrFull
+	return s.fifo.head != nil && s.hasRoom(s.fifo.head)
 }
+
+func (s *shared) hasRoom(w *call) bool { return s.lane.producer.HasRoom(w.size) != ring.ErrFull }
 
 // abandon gives w up because of err, unless it is done after all. A reply that comes for it is dropped and
 // counted by whoever finds it, who also takes the object back.
