@@ -20,7 +20,7 @@ import (
 
 // RunClient holds the Go host, at an engine that start starts, to what its documentation says.
 func RunClient(t *testing.T, start Start) {
-	for name, test := range merged(callTests, producerTests, endTests, gateTests) {
+	for name, test := range merged(callTests, producerTests, endTests, gateTests, pageTests) {
 		t.Run(name, func(t *testing.T) {
 			CheckLeaks(t)
 			test(t, start)
@@ -51,12 +51,14 @@ var callTests = map[string]func(*testing.T, Start){
 
 var always = context.Background()
 
-// dial attaches for the time of a test.
+// dial attaches for the time of a test. Where the test does not say otherwise with small pages: the pool of
+// large ones belongs to whoever holds its lock.
 func dial(t *testing.T, engine Engine, options ...ironhoard.Option) *ironhoard.Client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(always, patience)
 	defer cancel()
-	client, err := ironhoard.Dial(ctx, engine.Path(), options...)
+	small := ironhoard.WithPages(ironhoard.PagesSmall)
+	client, err := ironhoard.Dial(ctx, engine.Path(), append([]ironhoard.Option{small}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,7 +93,8 @@ func TestSoak(t *testing.T) {
 func (s *soak) dial() *ironhoard.Client {
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		client, err := ironhoard.Dial(ctx, s.engine.Path(), ironhoard.WithLanes(8), ironhoard.WithCapacity(1<<16, 1<<16))
+		client, err := ironhoard.Dial(ctx, s.engine.Path(), ironhoard.WithLanes(8),
+			ironhoard.WithCapacity(1<<16, 1<<16), ironhoard.WithPages(ironhoard.PagesSmall))
 		cancel()
 		if err == nil {
 			s.clients.Add(1)
