@@ -156,9 +156,10 @@ func (l *lane) dropped(replies uint64) {
 	}
 }
 
-// foundNone gives back the room of what was taken, and looks for news. It says whether to look again.
+// foundNone looks for news. It says whether to look again. The room of what was taken is given back each
+// eighth of the ring, and by who is about to wait for long: a position published in each round trip would be
+// paid for in each, and an engine that waits for room never waits for less than an eighth.
 func (l *lane) foundNone() (again bool, err error) {
-	l.consumer.Release()
 	if l.client.news.Load() != l.news || l.consumer.Fault() != nil {
 		return l.follow()
 	}
