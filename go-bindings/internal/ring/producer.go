@@ -137,6 +137,16 @@ func (p *Producer) Commit(room Room, payload int, kind uint16) uint64 {
 	return number
 }
 
+// CommitTail is Commit for who knows the payload of the room that was reserved last.
+func (p *Producer) CommitTail(payload uint32, kind uint16) uint64 {
+	return p.Commit(Room{payload: payload}, int(payload), kind)
+}
+
+// AppendTail is Append for who knows the payload of the room that was reserved last.
+func (p *Producer) AppendTail(payload uint32, kind uint16) uint64 {
+	return p.Append(Room{payload: payload}, int(payload), kind)
+}
+
 func (p *Producer) commitBatch(room Room, payload int, kind uint16) uint64 {
 	number := p.Append(room, payload, kind)
 	p.Publish()
