@@ -2,7 +2,6 @@ package ironhoard
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
@@ -188,8 +187,7 @@ func (e *abandonedError) Unwrap() error { return e.error }
 
 // reclaim takes the object of an ended call back where it is the caller's, and says how the call ended.
 func reclaim(w *call, err error) (dst []byte, status uint16, _ error) {
-	var abandoned *abandonedError
-	if err != nil && errors.As(err, &abandoned) {
+	if abandoned, gone := err.(*abandonedError); gone { // not errors.As, which allocates
 		return nil, 0, abandoned.error
 	}
 	dst, status = w.dst, w.status
