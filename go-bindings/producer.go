@@ -179,8 +179,7 @@ func (p *Producer) ClaimWait(ctx context.Context, n int) ([]byte, error) {
 		if l.choked() {
 			return nil, ErrRepliesWaiting
 		}
-		hasRoom := func() bool { return l.producer.HasRoom(n) != ring.ErrFull || l.consumer.Has() && l.choked() }
-		if err := p.until(ctx, hasRoom); err != nil {
+		if err := p.until(ctx, n); err != nil {
 			return nil, notSent(err)
 		}
 	}
@@ -244,18 +243,33 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 			return Reply{}, ErrNothingOutstanding
 		}
 		l.consumer.Release()
-		if err := p.until(ctx, l.consumer.Has); err != nil {
+		if err := p.until(ctx, forReply); err != nil {
 			return Reply{}, err
 		}
 	}
 }
 
-// until waits, letting others run and then asleep, until ready, news, or the end of the context: its error.
-func (p *Producer) until(ctx context.Context, ready func() bool) error {
+// forReply is what until waits for where it is not room for so many bytes.
+const forReply = -1
+
+// isReady says whether what until waits for is there, or news.
+func (p *Producer) isReady(n int) bool {
 	l := p.lane
-	isReady := func() bool { return ready() || l.client.news.Load() != l.news || l.consumer.Faulty() }
+	if l.client.news.Load() != l.news || l.consumer.Faulty() {
+		return true
+	}
+	if n == forReply {
+		return l.consumer.Has()
+	}
+	return l.producer.HasRoom(n) != ring.ErrFull || l.consumer.Has() && l.choked()
+}
+
+// until waits for a reply or for room for n bytes, letting others run and then asleep, until that is there,
+// or news, or the end of the context: its error.
+func (p *Producer) until(ctx context.Context, n int) error {
+	l := p.lane
 	for yields := 0; ; yields++ {
-		if isReady() {
+		if p.isReady(n) {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -265,21 +279,22 @@ func (p *Producer) until(ctx context.Context, ready func() bool) error {
 			yield()
 			continue
 		}
-		if err := l.sleep(ctx, isReady); err != nil {
+		if err := p.sleep(ctx, n); err != nil {
 			return err
 		}
 	}
 }
 
 // sleep raises the lane's flag, looks once more, and sleeps until the tender or the context wakes it.
-func (l *lane) sleep(ctx context.Context, ready func() bool) error {
+func (p *Producer) sleep(ctx context.Context, n int) error {
+	l := p.lane
 	l.asleep.Store(true)
 	l.raise()
 	defer func() {
 		l.lower()
 		l.asleep.Store(false)
 	}()
-	if ready() {
+	if p.isReady(n) {
 		return nil
 	}
 	if hook := l.client.options.hooks.Parked; hook != nil {
