@@ -42,7 +42,8 @@ func pool(t *testing.T, free int) {
 		t.Fatal(err)
 	}
 	before := number(t, poolSize)
-	if err := os.WriteFile(poolSize, strconv.AppendInt(nil, int64(before-number(t, poolFree)+free), 10), 0); err != nil {
+	wanted := before - number(t, poolFree) + free
+	if err := os.WriteFile(poolSize, strconv.AppendInt(nil, int64(wanted), 10), 0); err != nil {
 		fmt.Fprintf(os.Stderr, "SKIPPED %s: the pool of 2 MiB pages cannot be changed: %v\n", t.Name(), err)
 		t.Skip(err)
 	}
