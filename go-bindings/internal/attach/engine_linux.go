@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/wire"
@@ -129,6 +128,9 @@ func (e *Ear) Hear() (News, error) {
 		switch event.Fd {
 		case aboutSocket:
 			notice, err := e.notice()
+			if err == syscall.EAGAIN {
+				continue
+			}
 			if err != nil {
 				dead = true
 				continue
@@ -158,11 +160,10 @@ func (e *Ear) lastWords(news News) News {
 	}
 }
 
+// notice is the next notice if it is there: EAGAIN if not. Never with a deadline: one that passes while this
+// goroutine does not run would make a living engine that says something a dead one.
 func (e *Ear) notice() (wire.Notice, error) {
-	conn := e.engine.conn
-	_ = conn.SetDeadline(time.Now().Add(time.Millisecond))
-	defer func() { _ = conn.SetDeadline(time.Time{}) }()
-	received, err := conn.Receive()
+	received, err := e.engine.conn.ReceiveNow()
 	if err != nil {
 		return wire.Notice{}, err
 	}
