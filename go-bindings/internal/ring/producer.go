@@ -38,16 +38,16 @@ type Producer struct {
 
 	last     uint64 // bytes of the last record
 	payload  uint32 // largest
-	oneLine  uint32 // largest that takes one line
+	oneLine  uint64 // largest that takes one line
 	soiled   soiled
 	consumer memory.Word
 }
 
 // Room for one record at the tail, taken and not committed.
-type Room struct{ payload uint32 }
+type Room uint32
 
 // Len is the payload's size in bytes.
-func (r Room) Len() int { return int(r.payload) }
+func (r Room) Len() int { return int(r) }
 
 // NewProducer makes the producer of a ring in words, whose consumer publishes its position in consumer. The
 // first word of every line must be zero: only the producer that wrote a ring knows which lines hold payload.
@@ -59,7 +59,7 @@ func NewProducer(words memory.Words, consumer memory.Word, start Cursor) (*Produ
 	return &Producer{
 		words: words, consumer: consumer, capacity: capacity, limit: start.Position + capacity,
 		tail: start.Position, tailNumber: start.Number,
-		payload: layout.PayloadLimit(capacity), oneLine: min(layout.PayloadLimit(capacity), layout.Line-layout.HeaderBytes),
+		payload: layout.PayloadLimit(capacity), oneLine: min(capacity/8, layout.Line-layout.HeaderBytes),
 		soiled: newSoiled(capacity),
 	}, nil
 }
@@ -69,37 +69,37 @@ func NewProducer(words memory.Words, consumer memory.Word, start Cursor) (*Produ
 //
 // It answers ErrFull, ErrTooLarge or a *CorruptError. Where the ring is full or its end is in the way, an
 // open batch becomes visible: the consumer can only give back what it sees, and a batch holds no padding.
-func (p *Producer) Reserve(payload int) (Room, error) {
-	bytes := (uint64(payload) + layout.HeaderBytes + layout.Line - 1) &^ (layout.Line - 1)
-	if uint64(payload) > uint64(p.oneLine) || p.limit-p.tail < layout.Line {
-		return p.reserveSlowly(payload, bytes)
+func (p *Producer) Reserve(payload int) (_ Room, err error) {
+	if uint64(payload) > p.oneLine || p.tail == p.limit {
+		payload, err = p.reserveSlowly(payload)
 	}
-	return Room{payload: uint32(payload)}, nil // one line always fits before the ring's end
+	return Room(payload), err // one line always fits before the ring's end
 }
 
 // reserveSlowly is Reserve for records of several lines, and where the ring is perhaps full.
-func (p *Producer) reserveSlowly(payload int, bytes uint64) (Room, error) {
+func (p *Producer) reserveSlowly(payload int) (int, error) {
 	if uint(payload) > uint(p.payload) {
-		return Room{}, ErrTooLarge
+		return 0, ErrTooLarge
 	}
+	bytes := layout.RecordBytes(uint32(payload))
 	padding := uint64(0)
 	if toEnd := p.capacity - p.tail&(p.capacity-1); bytes > toEnd {
 		padding = toEnd
 	}
 	if padding+bytes > p.limit-p.tail {
 		if err := p.lookAtConsumer(); err != nil {
-			return Room{}, err
+			return 0, err
 		}
 		if padding+bytes > p.limit-p.tail {
 			p.Publish()
-			return Room{}, ErrFull
+			return 0, ErrFull
 		}
 	}
 	if padding != 0 {
 		p.publishPadding(padding)
 	}
 	p.soiled.soil(p.tail+layout.Line, p.tail+bytes)
-	return Room{payload: uint32(payload)}, nil
+	return payload, nil
 }
 
 // publishPadding fills the ring up to its end: the next record goes to offset 0. The consumer passes the
@@ -114,13 +114,13 @@ func (p *Producer) publishPadding(padding uint64) {
 
 // Payload lends the payload of room, to be written in place. It holds whatever was there before.
 func (p *Producer) Payload(room Room) []byte {
-	return p.words.Bytes(p.tail+layout.HeaderBytes, int(room.payload))
+	return p.words.Bytes(p.tail+layout.HeaderBytes, int(room))
 }
 
 // Commit makes the first payload bytes of room visible as a record, with all of the open batch, and returns
 // its number. The room must be the last that was reserved.
 func (p *Producer) Commit(room Room, payload int, kind uint16) uint64 {
-	if uint64(payload) > uint64(room.payload) || p.first != 0 {
+	if uint64(payload) > uint64(room) || p.first != 0 {
 		return p.commitBatch(room, payload, kind)
 	}
 	at, number := p.tail, p.tailNumber
@@ -139,12 +139,12 @@ func (p *Producer) Commit(room Room, payload int, kind uint16) uint64 {
 
 // CommitTail is Commit for who knows the payload of the room that was reserved last.
 func (p *Producer) CommitTail(payload uint32, kind uint16) uint64 {
-	return p.Commit(Room{payload: payload}, int(payload), kind)
+	return p.Commit(Room(payload), int(payload), kind)
 }
 
 // AppendTail is Append for who knows the payload of the room that was reserved last.
 func (p *Producer) AppendTail(payload uint32, kind uint16) uint64 {
-	return p.Append(Room{payload: payload}, int(payload), kind)
+	return p.appendTail(payload, kind)
 }
 
 func (p *Producer) commitBatch(room Room, payload int, kind uint16) uint64 {
@@ -156,16 +156,21 @@ func (p *Producer) commitBatch(room Room, payload int, kind uint16) uint64 {
 // Append adds a record to the batch, opening one if there is none, and returns its number. It becomes
 // visible with Publish, or with the next Commit.
 func (p *Producer) Append(room Room, payload int, kind uint16) uint64 {
-	if uint64(payload) > uint64(room.payload) {
+	if uint(payload) > uint(room) {
 		panic("ring: commit of more than was claimed")
 	}
+	return p.appendTail(uint32(payload), kind)
+}
+
+// appendTail calls nothing, and so has no frame.
+func (p *Producer) appendTail(payload uint32, kind uint16) uint64 {
 	at, number := p.tail, p.tailNumber
-	bytes := layout.RecordBytes(uint32(payload))
+	bytes := layout.RecordBytes(payload)
 	p.words.Store(at+8, secondWord(kind, 0, number))
 	if p.last != bytes {
 		p.last = bytes
 	}
-	if header := recordWord(uint32(payload), number); p.first == 0 {
+	if header := recordWord(payload, number); p.first == 0 {
 		p.first, p.end, p.endNumber = header, at, number
 	} else {
 		// From here on this line holds a header; until then its bit may be an older record's.
