@@ -32,8 +32,8 @@
 //
 // Call copies the request before it returns and appends the reply to a slice of yours. Everything else that
 // is lent lies in the ring: the slices of a [Client.CallFunc] callback end with the callback, the slice of
-// [Producer.Claim] with its commit or abort, the payload of a [Reply] with the next Poll, Wait, Call or Close.
-// A slice that is kept longer shows other requests' bytes, or is no memory any more.
+// [Producer.Claim] with its commit or abort, the payload of a [Reply] with the next Poll, Wait, Call or
+// Close. A slice that is kept longer shows other requests' bytes, or is no memory any more.
 //
 // Replies are mapped read-only: a write to one ends the process. The engine can still change a reply while it
 // is read: copy what must not change between a check and its use.
@@ -44,7 +44,8 @@
 // keeps its replies, and goes on with the next engine at the same path, for as long as [WithPatience] says.
 // An engine whose handler has state refuses that; then calls end with [ErrEngineGone], and those that were
 // committed with an [*UncertainError] around it: they may have been executed. A request that was committed
-// when its engine died may be executed twice. A stopped engine is slow, not dead: nothing times out by itself.
+// when its engine died may be executed twice. A stopped engine is slow, not dead: nothing times out by
+// itself.
 //
 // # Caveats
 //
@@ -54,13 +55,14 @@
 //   - Keep Go's processors off the engine's core ([runtime.GOMAXPROCS], taskset, a cpuset): two spinning
 //     threads on one core wait for each other's time slices.
 //   - The collector stops a goroutine like any other: between claim and commit that delays its own lane, in
-//     the middle of a Call those that share it. GOGC=off with GOMEMLIMIT, or less garbage, makes tails shorter.
+//     the middle of a Call those that share it. GOGC=off with GOMEMLIMIT, or less garbage, makes tails
+//     shorter.
 //   - Payloads are at most an eighth of their ring: 128 KiB unless [WithCapacity] says more. Rings below
 //     256 KiB stream 5–20 times slower.
 //   - CallFunc's callbacks hold the shared lane: a slow one holds up every other call of the Client. A call
 //     from inside is [ErrNested]; waiting inside for another goroutine's call never ends.
-//   - Close waits for callbacks that run, and for nothing else. A Producer that is not closed keeps its memory
-//     mapped: nothing is ever unmapped under somebody who may still touch it.
+//   - Close waits for callbacks that run, and for nothing else. A Producer that is not closed keeps its
+//     memory mapped: nothing is ever unmapped under somebody who may still touch it.
 //   - Regions are not inherited: a process that is forked without exec must not use them.
 //   - The race detector does not see shared memory. Between goroutines of one process (package enginetest)
 //     the hand-over through a ring is shown to it by other means.

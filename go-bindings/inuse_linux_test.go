@@ -8,8 +8,8 @@ import (
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
 )
 
-// The engine visits lanes that are in use in each of its rounds, others seldom. The shared lane is in use from
-// Dial on: with its word at 0 every three-hundredth lone call was seen to take a hundred microseconds.
+// The engine visits lanes that are in use in each of its rounds, others seldom. The shared lane is in use
+// from Dial on: with its word at 0 every three-hundredth lone call was seen to take a hundred microseconds.
 func TestLanesAreInUseWhileSomebodyMaySend(t *testing.T) {
 	engine := enginetest.New(enginetest.Echo)
 	defer engine.Close()

@@ -21,7 +21,8 @@ const (
 func memfd(t *testing.T, size int64, seals Seals) *os.File {
 	t.Helper()
 	name := []byte("ironhoard-test\x00")
-	fd, _, errno := syscall.Syscall(sysMemfdCreate, uintptr(unsafe.Pointer(&name[0])), memfdCloexec|memfdSealing, 0)
+	flags := uintptr(memfdCloexec | memfdSealing)
+	fd, _, errno := syscall.Syscall(sysMemfdCreate, uintptr(unsafe.Pointer(&name[0])), flags, 0)
 	if errno != 0 {
 		t.Fatal(errno)
 	}
@@ -51,7 +52,8 @@ func TestOnlyExactlySealedMemoryIsBelieved(t *testing.T) {
 	if err := syscall.Fallocate(int(holed.Fd()), 3, 0, 4096); err != nil { // punch a hole, keep the size
 		t.Fatal(err)
 	}
-	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, holed.Fd(), fAddSeals, uintptr(SizeSealed)); errno != 0 {
+	seals := uintptr(SizeSealed)
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, holed.Fd(), fAddSeals, seals); errno != 0 {
 		t.Fatal(errno)
 	}
 	for _, c := range []struct {
