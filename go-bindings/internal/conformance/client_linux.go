@@ -36,6 +36,7 @@ var callTests = map[string]func(*testing.T, Start){
 	"a payload too large says the limit":           tooLargeTest,
 	"a thousand goroutines get their own replies":  manyTest,
 	"the same on one processor":                    oneProcessorTest,
+	"rings meet callers who are falling asleep":    fallingAsleepTest,
 	"a parked engine and a host that never spins":  sleepersTest,
 	"a call that is given up":                      cancelTest,
 	"a context that is over before":                overBeforeTest,
@@ -283,6 +284,17 @@ func oneProcessorTest(t *testing.T, start Start) {
 		if got, err := producer.Call(always, KindEcho, []byte{byte(i)}, nil); err != nil || got[0] != byte(i) {
 			t.Fatalf("call %d: %v, %v", i, got, err)
 		}
+	}
+}
+
+// fallingAsleepTest is a few callers, so that all of them sleep now and then: with the tender's look at the
+// bell left out one run in ten ended with everybody asleep.
+func fallingAsleepTest(t *testing.T, start Start) {
+	engine := start(t)
+	for range 12 {
+		client := dial(t, engine)
+		hammer(t, client, 4, 2000)
+		client.Close()
 	}
 }
 
