@@ -19,7 +19,6 @@ const (
 // the way. The record lies in place until the owner looks again or leaves.
 func (s *shared) look(number uint64) (ring.Record, bool) {
 	l := s.lane
-	sys.Pause(pausesBeforeLook)
 	for looks := uint32(0); looks < s.bound; looks++ {
 		if record, ok := l.consumer.Next(); ok {
 			if record.Number == number {
@@ -49,7 +48,7 @@ func (s *shared) adapt(looks uint32) {
 // it begins; it never does when it ends.
 func (s *shared) await(ctx context.Context, w *call, owner bool) error {
 	for first, yields := true, 0; ; yields++ {
-		if owner || s.tryLock() {
+		if owner || w.state.Load() != callDone && s.tryLock() {
 			s.lead(w, first)
 			s.leave()
 			owner, first = false, false

@@ -218,8 +218,7 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 	l := p.lane
 	if p.mayOwn && l.outstanding() == 1 && l.producer.Pending() == 0 && p.claim == 0 {
 		p.mayOwn = false
-		l.producer.OwnNextLines()
-		sys.Pause(pausesBeforeLook)
+		l.ownAndSettle()
 	}
 	if l.producer.Publish() {
 		l.ringIfAsleep()
