@@ -4,8 +4,9 @@
 //	examples/go/hunt.sh          makes a town, starts the engine, plays, cleans up
 //
 // It has no map. One player, the scout, asks for every possible street which ones there are: a move along a
-// street that does not exist is refused as unknown_edge. Then many players walk at once, each a goroutine with
-// one shared client. Some lie: a wrong tag, a teleport, a clock that goes back, a move sent twice.
+// street that does not exist is refused as unknown_edge. Then many players walk at once, each a goroutine,
+// all with one shared client. Some lie: a wrong tag, a street that is none, a clock that goes back, a move
+// sent twice.
 package main
 
 import (
