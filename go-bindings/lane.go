@@ -32,8 +32,6 @@ type lane struct {
 	rung     uint64 // the value of the shard's flag that was last rung for
 	news     uint64 // of Client.news, as last seen
 	wanted   uint64 // replies below this number belong to nobody any more
-	late     uint64
-	parks    uint64
 	index    uint32
 	raised   bool
 	asleep   atomic.Bool // its owner waits for wake
@@ -155,7 +153,6 @@ func (l *lane) next() (ring.Record, bool, error) {
 
 // dropped counts replies that nobody waited for any more.
 func (l *lane) dropped(replies uint64) {
-	l.late += replies
 	l.client.counts.late.Add(replies)
 	if hook := l.client.options.hooks.Late; hook != nil {
 		hook(int(l.index), replies)
@@ -213,7 +210,6 @@ func (l *lane) outstanding() uint64 {
 // from now on rings. The caller looks once more before it sleeps (label `doze`).
 func (l *lane) raise() {
 	l.raised = true
-	l.parks++
 	l.client.counts.parks.Add(1)
 	l.napping = (l.napping + 1) | 1
 	l.flag.Store(l.napping)
