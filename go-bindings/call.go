@@ -8,9 +8,9 @@ import (
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
 )
 
-// callsPerTurn is how many calls there are in a row before others of the processor may run: a call that finds
-// its reply soon never waits, and a goroutine that never waits would keep the processor for the 10 ms until it
-// is preempted.
+// callsPerTurn is how many calls there are in a row before others of the processor may run: a call that
+// finds its reply soon never waits, and a goroutine that never waits would keep the processor for the 10 ms
+// until it is preempted.
 const callsPerTurn = 128
 
 // Call sends req and appends the reply to dst, which it returns; a nil dst is allocated for. It allocates

@@ -10,11 +10,9 @@ import (
 )
 
 // ownAndSettle gets the next request's lines ready while a lone reply is on its way, and waits until the
-// processor has them before anybody looks for the reply. Whoever looks at once keeps back the stores that own
-// lines, and takes away the reply's line just when the engine is about to write it (docs/decisions/0008, where
-// the wait is three pauses). A fence waits as long as it takes, near or far: between cores of two L3s a round
-// trip of 48 bytes took 491 ns with it, 561 with the fence and three pauses, 591 with the pauses alone, at a
-// floor of 507.
+// processor has them before anybody looks for the reply. Whoever looks at once keeps back the stores that
+// own lines, and takes away the reply's line just when the engine is about to write it. A fence waits as
+// long as it takes, near or far (docs/decisions/0012).
 func (l *lane) ownAndSettle() {
 	l.producer.OwnNextLines()
 	sys.Fence() // pairs with nothing: speed only
