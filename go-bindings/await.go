@@ -2,7 +2,6 @@ package ironhoard
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
@@ -20,7 +19,6 @@ const (
 // the way. The record lies in place until the owner looks again or leaves.
 func (s *shared) look(number uint64) (ring.Record, bool) {
 	l := s.lane
-	sys.Pause(pausesBeforeLook)
 	for looks := uint32(0); looks < s.bound; looks++ {
 		if record, ok := l.consumer.Next(); ok {
 			if record.Number == number {
@@ -30,7 +28,6 @@ func (s *shared) look(number uint64) (ring.Record, bool) {
 			s.deliver(record)
 			continue
 		}
-		l.consumer.Release()
 		if s.client.news.Load() != l.news || s.queue.Load() != nil || l.consumer.Faulty() {
 			return ring.Record{}, false
 		}
@@ -51,7 +48,7 @@ func (s *shared) adapt(looks uint32) {
 // it begins; it never does when it ends.
 func (s *shared) await(ctx context.Context, w *call, owner bool) error {
 	for first, yields := true, 0; ; yields++ {
-		if owner || s.tryLock() {
+		if owner || w.state.Load() != callDone && s.tryLock() {
 			s.lead(w, first)
 			s.leave()
 			owner, first = false, false
@@ -120,6 +117,12 @@ func (s *shared) sleep(w *call) bool {
 		s.leave()
 		return false
 	}
+	if head := s.firstQueued(); head != nil && head != w && head.hands && s.hasRoom(head) {
+		// It is next, and can only do it itself. It serves everybody then, and rouses whoever is to lead.
+		s.lock.Store(0)
+		head.rouse()
+		return true
+	}
 	s.lane.raise()
 	if s.isNews() {
 		s.lane.lower()
@@ -144,8 +147,10 @@ func (s *shared) isNews() bool {
 	if l.consumer.Has() || s.client.news.Load() != l.news || s.queue.Load() != nil {
 		return true
 	}
-	return s.fifo.head != nil && l.producer.HasRoom(s.fifo.head.size) != ring.ErrFull
+	return s.fifo.head != nil && s.hasRoom(s.fifo.head)
 }
+
+func (s *shared) hasRoom(w *call) bool { return s.lane.producer.HasRoom(w.size) != ring.ErrFull }
 
 // abandon gives w up because of err, unless it is done after all. A reply that comes for it is dropped and
 // counted by whoever finds it, who also takes the object back.
@@ -181,8 +186,7 @@ func (e *abandonedError) Unwrap() error { return e.error }
 
 // reclaim takes the object of an ended call back where it is the caller's, and says how the call ended.
 func reclaim(w *call, err error) (dst []byte, status uint16, _ error) {
-	var abandoned *abandonedError
-	if err != nil && errors.As(err, &abandoned) {
+	if abandoned, gone := err.(*abandonedError); gone { // not errors.As, which allocates
 		return nil, 0, abandoned.error
 	}
 	dst, status = w.dst, w.status

@@ -8,9 +8,9 @@ import (
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
 )
 
-// callsPerTurn is how many calls in a row a goroutine makes before it lets others of its processor run: a
-// call that finds its reply soon never waits, and a goroutine that never waits would keep the processor for
-// the 10 ms until it is preempted.
+// callsPerTurn is how many calls there are in a row before others of the processor may run: a call that
+// finds its reply soon never waits, and a goroutine that never waits would keep the processor for the 10 ms
+// until it is preempted.
 const callsPerTurn = 128
 
 // Call sends req and appends the reply to dst, which it returns; a nil dst is allocated for. It allocates
@@ -64,19 +64,18 @@ func (c *Client) Call(ctx context.Context, kind uint16, req, dst []byte) ([]byte
 func (s *shared) commitAlone(room ring.Room, size int, kind uint16) uint64 {
 	number := s.lane.producer.Commit(room, size, kind)
 	s.lane.ringIfAsleep()
-	// Now, because a look for the reply takes as long as a line's way here, and stores behind it would
-	// wait for it.
 	s.lane.producer.OwnNextLines()
 	sys.StoreRelease(&s.sent, number)
+	sys.Fence() // as in lane.ownAndSettle: the lines are here before anybody looks
 	return number
 }
 
 // endTurn leaves, and lets others run now and then.
 func (s *shared) endTurn() {
 	s.turns++
-	others := s.turns%callsPerTurn == 0
+	over := s.turns%callsPerTurn == 0
 	s.leave()
-	if others {
+	if over {
 		yield()
 	}
 }

@@ -67,7 +67,7 @@ func (s *shared) claim(ctx context.Context, n int) (ring.Room, error) {
 				err := w.err
 				s.leave()
 				w.recycle()
-				return ring.Room{}, err
+				return ring.Room(0), err
 			}
 			if room, err := s.roomNow(n); err != ring.ErrFull {
 				s.forget(w)
@@ -84,7 +84,7 @@ func (s *shared) claim(ctx context.Context, n int) (ring.Room, error) {
 		}
 		if err != nil {
 			_, _, err = reclaim(w, s.abandon(w, err))
-			return ring.Room{}, err
+			return ring.Room(0), err
 		}
 	}
 }

@@ -96,6 +96,7 @@ func (c *Client) begin(first *link) error {
 	if err != nil {
 		return err
 	}
+	c.lanes[0].setInUse(1) // calls come at any time
 	c.free = append(c.free, c.lanes[1:]...)
 	c.shared.begin(c, c.lanes[0])
 	ctx, cancel := context.WithCancel(context.Background())
@@ -133,8 +134,7 @@ func (c *Client) NewProducer(ctx context.Context) (*Producer, error) {
 		}
 		c.free = append(c.free[:i], c.free[i+1:]...)
 		c.request.Mapping.Retain()
-		inUse := c.request.Mapping.Word(layout.LaneControlOffset(l.index) + layout.LaneInUse)
-		inUse.Store(1) // before the first commit
+		l.setInUse(1) // before the first commit
 		l.wanted = l.producer.Cursor().Number
 		return &Producer{lane: l, bound: c.options.spin}, nil
 	}
@@ -146,8 +146,7 @@ func (c *Client) giveBack(l *lane) {
 	c.mu.Lock()
 	closed := c.closed
 	if !closed {
-		inUse := c.request.Mapping.Word(layout.LaneControlOffset(l.index) + layout.LaneInUse)
-		inUse.Store(0) // a hint to the engine
+		l.setInUse(0)
 		c.free = append(c.free, l)
 	}
 	c.mu.Unlock()
@@ -155,6 +154,13 @@ func (c *Client) giveBack(l *lane) {
 		l.leave()
 	}
 	c.request.Mapping.Release()
+}
+
+// setInUse tells the engine whether to look at this lane in each of its rounds. At one that is not in use it
+// looks every few thousand rounds: a reply then takes a hundred microseconds.
+func (l *lane) setInUse(value uint64) {
+	word := l.client.request.Mapping.Word(layout.LaneControlOffset(l.index) + layout.LaneInUse)
+	word.Store(value)
 }
 
 // leave gives up what a lane holds of engines.

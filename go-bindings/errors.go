@@ -140,7 +140,7 @@ func (e *IncompatibleError) Error() string {
 
 func (e *IncompatibleError) Unwrap() error { return e.Err }
 
-// NoEngineError says that nobody listens at the path.
+// NoEngineError says that nobody listens at the path, or that the engine ended in the middle of attaching.
 type NoEngineError struct {
 	Path string
 	Err  error
@@ -168,7 +168,7 @@ func attachError(path string, err error) error {
 	case errors.As(err, &malformed), errors.As(err, &impossible),
 		errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, syscall.ENOTSOCK), errors.Is(err, syscall.ENOTDIR):
 		return &IncompatibleError{Path: path, Err: err}
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), attach.IsHangUp(err):
 		return &NoEngineError{Path: path, Err: err}
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("ironhoard: this user may not attach at %s: look at the socket's mode: %w", path, err)

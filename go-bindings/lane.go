@@ -9,10 +9,14 @@ import (
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
 )
 
-// pausesBeforeLook lie between a lone commit and the first look for its reply: less than any reply takes,
-// and longer than the engine needs to write one. Whoever looks at a line that the other side is about to
-// write takes that line away (docs/decisions/0008).
-const pausesBeforeLook = 3
+// ownAndSettle gets the next request's lines ready while a lone reply is on its way, and waits until the
+// processor has them before anybody looks for the reply. Whoever looks at once keeps back the stores that
+// own lines, and takes away the reply's line just when the engine is about to write it. A fence waits as
+// long as it takes, near or far (docs/decisions/0012).
+func (l *lane) ownAndSettle() {
+	l.producer.OwnNextLines()
+	sys.Fence() // pairs with nothing: speed only
+}
 
 // lane is this host's end of one lane: requests out, replies in, the doorbell, and the flag that it raises
 // to sleep. It has one owner at a time, who alone may call its methods.
@@ -26,8 +30,6 @@ type lane struct {
 	rung     uint64 // the value of the shard's flag that was last rung for
 	news     uint64 // of Client.news, as last seen
 	wanted   uint64 // replies below this number belong to nobody any more
-	late     uint64
-	parks    uint64
 	index    uint32
 	raised   bool
 	asleep   atomic.Bool // its owner waits for wake
@@ -149,16 +151,16 @@ func (l *lane) next() (ring.Record, bool, error) {
 
 // dropped counts replies that nobody waited for any more.
 func (l *lane) dropped(replies uint64) {
-	l.late += replies
 	l.client.counts.late.Add(replies)
 	if hook := l.client.options.hooks.Late; hook != nil {
 		hook(int(l.index), replies)
 	}
 }
 
-// foundNone gives back the room of what was taken, and looks for news. It says whether to look again.
+// foundNone looks for news. It says whether to look again. The room of what was taken is given back each
+// eighth of the ring, and by who is about to wait for long: a position published in each round trip would be
+// paid for in each, and an engine that waits for room never waits for less than an eighth.
 func (l *lane) foundNone() (again bool, err error) {
-	l.consumer.Release()
 	if l.client.news.Load() != l.news || l.consumer.Fault() != nil {
 		return l.follow()
 	}
@@ -206,7 +208,6 @@ func (l *lane) outstanding() uint64 {
 // from now on rings. The caller looks once more before it sleeps (label `doze`).
 func (l *lane) raise() {
 	l.raised = true
-	l.parks++
 	l.client.counts.parks.Add(1)
 	l.napping = (l.napping + 1) | 1
 	l.flag.Store(l.napping)

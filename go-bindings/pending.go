@@ -141,16 +141,3 @@ func (l *callList) pop() {
 		l.tail = nil
 	}
 }
-
-// remove takes w out of the list.
-func (l *callList) remove(w *call) {
-	var kept callList
-	for at := l.head; at != nil; {
-		next := at.next
-		if at != w {
-			kept.push(at)
-		}
-		at = next
-	}
-	*l = kept
-}

@@ -21,13 +21,12 @@ import (
 // A slice from Claim is valid until Commit, Append, Abort, Close, or the next Claim; a reply's payload until
 // the next Poll, Wait, Call or Close. A lane whose replies nobody takes stops: the engine passes it over.
 type Producer struct {
-	lane    *lane
-	room    ring.Room
-	claimed bool
-	closed  bool
-	ended   bool   // the lane is given back
-	mayOwn  bool   // a request was committed since lines were last owned
-	bound   uint32 // looks before others may run
+	lane   *lane
+	claim  uint32 // bytes of the open claim plus 1; 0 where there is none
+	closed bool
+	ended  bool   // the lane is given back
+	mayOwn bool   // a request was committed since lines were last owned
+	bound  uint32 // looks before others may run
 }
 
 // Reply is the engine's answer to one request.
@@ -66,8 +65,8 @@ func (p *Producer) Outstanding() int {
 // Errors: [ErrFull], [*TooLargeError], [ErrClosed], [ErrEngineGone], [*LaneClosedError], [*CorruptError].
 func (p *Producer) Claim(n int) ([]byte, error) {
 	l := p.lane
-	p.claimed = false
 	if p.closed || l.client.news.Load() != l.news {
+		p.claim = 0
 		if err := p.trouble(); err != nil {
 			p.end()
 			return nil, err
@@ -75,10 +74,11 @@ func (p *Producer) Claim(n int) ([]byte, error) {
 	}
 	room, err := l.producer.Reserve(n)
 	if err != nil {
+		p.claim = 0
 		l.ringIfAsleep() // a full ring may have made a part of the group visible
 		return nil, l.claimError(err, n)
 	}
-	p.room, p.claimed = room, true
+	p.claim = uint32(n) + 1
 	return l.producer.Payload(room), nil
 }
 
@@ -101,13 +101,15 @@ func (p *Producer) trouble() error {
 // sent then.
 func (p *Producer) Commit(kind uint16) (number uint64, err error) {
 	l := p.lane
-	if !p.claimed || p.closed || l.client.news.Load() != l.news {
+	claim := p.claim
+	if claim == 0 || p.closed || l.client.news.Load() != l.news {
 		if err := p.noCommit(); err != nil {
 			return 0, err
 		}
 	}
-	p.claimed, p.mayOwn = false, true
-	number = l.producer.Commit(p.room, p.room.Len(), kind)
+	p.claim = 0
+	p.committed()
+	number = l.producer.CommitTail(claim-1, kind)
 	l.ringIfAsleep()
 	return number, nil
 }
@@ -116,25 +118,33 @@ func (p *Producer) Commit(kind uint16) (number uint64, err error) {
 // its number. Groups of 16 cost a third of single commits. A group that meets a full ring or its end becomes
 // visible early; waiting for replies makes it visible as well.
 func (p *Producer) Append(kind uint16) (number uint64, err error) {
-	if !p.claimed || p.closed {
+	claim := p.claim
+	if claim == 0 || p.closed {
 		if err := p.noCommit(); err != nil {
 			return 0, err
 		}
 	}
-	p.claimed, p.mayOwn = false, true
-	return p.lane.producer.Append(p.room, p.room.Len(), kind), nil
+	p.claim = 0
+	p.committed()
+	return p.lane.producer.AppendTail(claim-1, kind), nil
+}
+
+// committed notes that lines may be owned. A store saved counts in a stream.
+func (p *Producer) committed() {
+	if !p.mayOwn {
+		p.mayOwn = true
+	}
 }
 
 // noCommit is why the open claim can't be committed, if there is a reason. It is aborted then.
 func (p *Producer) noCommit() error {
-	claimed := p.claimed
-	p.claimed = false
+	claim := p.claim
+	p.claim = 0
 	err := p.trouble()
 	p.end()
-	if err == nil && !claimed {
+	if err == nil && claim == 0 {
 		err = ErrNoClaim
 	}
-	p.claimed = err == nil
 	return err
 }
 
@@ -151,7 +161,7 @@ func (p *Producer) Flush() error {
 
 // Abort gives the open claim up: nothing becomes visible, no number is used. The open group stays.
 func (p *Producer) Abort() {
-	p.claimed = false
+	p.claim = 0
 	p.end()
 }
 
@@ -169,8 +179,7 @@ func (p *Producer) ClaimWait(ctx context.Context, n int) ([]byte, error) {
 		if l.choked() {
 			return nil, ErrRepliesWaiting
 		}
-		hasRoom := func() bool { return l.producer.HasRoom(n) != ring.ErrFull || l.consumer.Has() && l.choked() }
-		if err := p.until(ctx, hasRoom); err != nil {
+		if err := p.until(ctx, n); err != nil {
 			return nil, notSent(err)
 		}
 	}
@@ -188,7 +197,8 @@ func (p *Producer) Poll() (reply Reply, ok bool, err error) {
 	l := p.lane
 	record, ok, err := l.next()
 	if !ok {
-		if err == nil && p.mayOwn && l.outstanding() == 1 && !p.claimed {
+		l.consumer.Release()
+		if err == nil && p.mayOwn && l.outstanding() == 1 && p.claim == 0 {
 			p.mayOwn = false
 			l.producer.OwnNextLines()
 		}
@@ -206,10 +216,9 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 		return Reply{}, ErrClosed
 	}
 	l := p.lane
-	if p.mayOwn && l.outstanding() == 1 && l.producer.Pending() == 0 && !p.claimed {
+	if p.mayOwn && l.outstanding() == 1 && l.producer.Pending() == 0 && p.claim == 0 {
 		p.mayOwn = false
-		l.producer.OwnNextLines()
-		sys.Pause(pausesBeforeLook)
+		l.ownAndSettle()
 	}
 	if l.producer.Publish() {
 		l.ringIfAsleep()
@@ -232,18 +241,34 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 		if l.outstanding() == 0 {
 			return Reply{}, ErrNothingOutstanding
 		}
-		if err := p.until(ctx, l.consumer.Has); err != nil {
+		l.consumer.Release()
+		if err := p.until(ctx, forReply); err != nil {
 			return Reply{}, err
 		}
 	}
 }
 
-// until waits, letting others run and then asleep, until ready, news, or the end of the context: its error.
-func (p *Producer) until(ctx context.Context, ready func() bool) error {
+// forReply is what until waits for where it is not room for so many bytes.
+const forReply = -1
+
+// isReady says whether what until waits for is there, or news.
+func (p *Producer) isReady(n int) bool {
 	l := p.lane
-	isReady := func() bool { return ready() || l.client.news.Load() != l.news || l.consumer.Faulty() }
+	if l.client.news.Load() != l.news || l.consumer.Faulty() {
+		return true
+	}
+	if n == forReply {
+		return l.consumer.Has()
+	}
+	return l.producer.HasRoom(n) != ring.ErrFull || l.consumer.Has() && l.choked()
+}
+
+// until waits for a reply or for room for n bytes, letting others run and then asleep, until that is there,
+// or news, or the end of the context: its error.
+func (p *Producer) until(ctx context.Context, n int) error {
+	l := p.lane
 	for yields := 0; ; yields++ {
-		if isReady() {
+		if p.isReady(n) {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -253,21 +278,22 @@ func (p *Producer) until(ctx context.Context, ready func() bool) error {
 			yield()
 			continue
 		}
-		if err := l.sleep(ctx, isReady); err != nil {
+		if err := p.sleep(ctx, n); err != nil {
 			return err
 		}
 	}
 }
 
 // sleep raises the lane's flag, looks once more, and sleeps until the tender or the context wakes it.
-func (l *lane) sleep(ctx context.Context, ready func() bool) error {
+func (p *Producer) sleep(ctx context.Context, n int) error {
+	l := p.lane
 	l.asleep.Store(true)
 	l.raise()
 	defer func() {
 		l.lower()
 		l.asleep.Store(false)
 	}()
-	if ready() {
+	if p.isReady(n) {
 		return nil
 	}
 	if hook := l.client.options.hooks.Parked; hook != nil {
@@ -341,7 +367,7 @@ func (p *Producer) Close() error {
 
 // end gives the lane of a closed producer back, once, when no claim is open.
 func (p *Producer) end() {
-	if p.closed && !p.claimed && !p.ended {
+	if p.closed && p.claim == 0 && !p.ended {
 		p.ended = true
 		p.lane.client.giveBack(p.lane)
 	}

@@ -23,7 +23,9 @@ import (
 
 // laneResume is what to tell the next engine of a lane whose dead engine is l; before is what was told last
 // time. An error where the dead engine published a position that can't be.
-func laneResume(l *link, requests memory.Words, lane uint32, t *track, before wire.LaneResume) (wire.LaneResume, error) {
+func laneResume(
+	l *link, requests memory.Words, lane uint32, t *track, before wire.LaneResume,
+) (wire.LaneResume, error) {
 	last, err := lastReply(l, lane, t)
 	if err != nil {
 		return before, err

@@ -11,7 +11,8 @@
 // ([Engine.Restart]), so that a test sees what its program does then.
 //
 // What it is not: fast beyond what Go's scheduler allows, pinned, or a boundary. A shard is one goroutine;
-// while it waits it yields to the host's goroutines, so that one processor is enough for both.
+// while it waits it yields to the host's goroutines, so that one processor is enough for both. It takes 4 KiB
+// pages, unless a host demands those of the machine's pool.
 //
 // Linux on amd64 and arm64; elsewhere [Listen] answers [errors.ErrUnsupported] and [New] panics.
 package enginetest

@@ -123,7 +123,9 @@ func (s *sleeper) lower() {
 
 // checkResumed says whether request R + 1 can stand in the request ring where the host says, or be still to
 // come there; nil or what the host is told.
-func checkResumed(request *region.Mapping, terms *wire.Wishes, index uint32, said wire.LaneResume) *wire.Refusal {
+func checkResumed(
+	request *region.Mapping, terms *wire.Wishes, index uint32, said wire.LaneResume,
+) *wire.Refusal {
 	number := said.LastReply + 1
 	refused := func(why string) *wire.Refusal {
 		return refuse(wire.ResumeRecord, "lane %d: request %d cannot stand at position %d: %s; attach anew",

@@ -32,7 +32,8 @@ type life struct {
 	mu       sync.Mutex
 	hosts    map[*host]struct{} // attached, and conversations under way
 	served   map[file]*host     // the request regions
-	leaving  bool
+	leaving  bool               // in good order
+	dying    bool               // as by kill -9
 	nextLane uint32
 }
 
@@ -96,6 +97,8 @@ func (l *life) enter(h *host) *wire.Refusal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
+	case l.dying:
+		return refuse(wire.Gone, "this life is over")
 	case l.leaving:
 		return refuse(wire.Draining, "the engine is leaving: resume with the next one")
 	case len(l.hosts) >= l.settings.maxHosts:
@@ -191,18 +194,20 @@ func (l *life) halt() {
 }
 
 // die ends as kill -9 does: nothing more is written, nobody is told, the socket's file stays. The gates of
-// all shards are held by the caller.
+// all shards are held by the caller. Nobody comes in from the first moment on: a host that found this life
+// again would take it for another engine that died of its request.
 func (l *life) die() {
+	l.mu.Lock()
+	l.dying = true
+	l.place.close()
+	for h := range l.hosts {
+		h.conn.Close()
+	}
+	l.mu.Unlock()
 	for _, shard := range l.shards {
 		shard.dead = true
 		shard.gate.Unlock()
 		shard.ring()
-	}
-	l.place.close()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for h := range l.hosts {
-		h.conn.Close()
 	}
 }
 

@@ -17,8 +17,6 @@ import (
 const (
 	smallPage = 4096
 	hugePage  = 2 << 20
-	// autoHugeFrom is the size from which on the largest pages are tried for.
-	autoHugeFrom = 256 << 10
 
 	memfdCloexec  = 1
 	memfdSealing  = 2
@@ -33,23 +31,21 @@ type memoryFile struct {
 	pages wire.PageSize
 }
 
-// createMemory makes a memory file of at least bytes bytes. The name shows in /proc/PID/maps.
+// createMemory makes a memory file of at least bytes bytes. The name shows in /proc/PID/maps. Pages of the
+// pool are taken only where they are demanded: tests should leave them to those who reserved them.
 func createMemory(name string, bytes uint64, mode wire.PageMode) (*memoryFile, error) {
-	if mode == wire.PagesRequireHuge || mode == wire.PagesAuto && bytes >= autoHugeFrom {
-		file, err := allocate(name, (bytes+hugePage-1)&^(hugePage-1), memfdHuge2M)
-		if err == nil {
-			file.pages = wire.PagesHuge2M
-			return file, nil
-		}
-		if mode == wire.PagesRequireHuge {
-			return nil, fmt.Errorf("no 2 MiB pages: %w; reserve some in vm.nr_hugepages, or ask for any pages", err)
-		}
+	page, flags, pages := uint64(smallPage), uintptr(0), wire.PagesSmall4K
+	if mode == wire.PagesRequireHuge {
+		page, flags, pages = hugePage, memfdHuge2M, wire.PagesHuge2M
 	}
-	file, err := allocate(name, (bytes+smallPage-1)&^(smallPage-1), 0)
+	file, err := allocate(name, (bytes+page-1)&^(page-1), flags)
+	if err != nil && flags != 0 {
+		err = fmt.Errorf("no 2 MiB pages: %w; reserve some in vm.nr_hugepages, or ask for any pages", err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	file.pages = wire.PagesSmall4K
+	file.pages = pages
 	return file, nil
 }
 

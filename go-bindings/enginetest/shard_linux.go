@@ -33,7 +33,6 @@ const (
 // can be killed in the middle of a request, and nothing is written after its death.
 type shard struct {
 	life    *life
-	index   uint32
 	handler Handler
 
 	gate sync.Mutex

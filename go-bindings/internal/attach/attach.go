@@ -48,7 +48,8 @@ func checkTerms(terms *wire.Welcome, wishes *wire.Wishes, epoch uint64) error {
 	switch {
 	case lanes == 0 || lanes > min(wishes.Lanes, layout.MaxLanes):
 		return impossible("more lanes than wished for, or none")
-	case !fits(terms.RequestCapacity, wishes.RequestCapacity) || !fits(terms.ReplyCapacity, wishes.ReplyCapacity):
+	case !fits(terms.RequestCapacity, wishes.RequestCapacity),
+		!fits(terms.ReplyCapacity, wishes.ReplyCapacity):
 		return impossible("a capacity that was not wished for")
 	case terms.Shards == 0 || terms.Shards > layout.MaxShards:
 		return impossible("no shards, or more than can be")

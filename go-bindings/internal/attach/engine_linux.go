@@ -4,8 +4,8 @@ import (
 	"errors"
 	"os"
 	"syscall"
-	"time"
 
+	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/wire"
 )
 
@@ -54,6 +54,10 @@ type Ear struct {
 	file   *os.File
 	raw    syscall.RawConn
 	events [16]syscall.EpollEvent
+	look   func(fd uintptr) bool // made once: Hear allocates nothing
+	count  int                   // of events that look found
+	answer error
+	bytes  [64]byte
 }
 
 // What an event of the ear's epoll is about, besides doorbells, which are their shard.
@@ -84,7 +88,12 @@ func (e *Engine) Listen() (*Ear, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	return &Ear{engine: e, file: file, raw: raw}, nil
+	ear := &Ear{engine: e, file: file, raw: raw}
+	ear.look = func(fd uintptr) bool {
+		ear.count, ear.answer = syscall.EpollWait(int(fd), ear.events[:], 0)
+		return ear.count > 0 || ear.answer != nil && ear.answer != syscall.EINTR
+	}
+	return ear, nil
 }
 
 func (e *Engine) watchAll(epoll int) error {
@@ -108,20 +117,20 @@ func watch(epoll, fd int, about int32) error {
 // Hear sleeps until there is news. ErrDead where the engine is gone; os.ErrClosed behind Close.
 func (e *Ear) Hear() (News, error) {
 	var news News
-	var count int
-	var answer error
-	err := e.raw.Read(func(fd uintptr) bool {
-		count, answer = syscall.EpollWait(int(fd), e.events[:], 0)
-		return count > 0 || answer != nil && answer != syscall.EINTR
-	})
-	if err = errors.Join(err, answer); err != nil {
+	if err := e.raw.Read(e.look); err != nil {
 		return news, err
 	}
+	if e.answer != nil {
+		return news, e.answer
+	}
 	dead := false
-	for _, event := range e.events[:count] {
+	for _, event := range e.events[:e.count] {
 		switch event.Fd {
 		case aboutSocket:
 			notice, err := e.notice()
+			if err == syscall.EAGAIN {
+				continue
+			}
 			if err != nil {
 				dead = true
 				continue
@@ -151,11 +160,10 @@ func (e *Ear) lastWords(news News) News {
 	}
 }
 
+// notice is the next notice if it is there: EAGAIN if not. Never with a deadline: one that passes while this
+// goroutine does not run would make a living engine that says something a dead one.
 func (e *Ear) notice() (wire.Notice, error) {
-	conn := e.engine.conn
-	_ = conn.SetDeadline(time.Now().Add(time.Millisecond))
-	defer func() { _ = conn.SetDeadline(time.Time{}) }()
-	received, err := conn.Receive()
+	received, err := e.engine.conn.ReceiveNow()
 	if err != nil {
 		return wire.Notice{}, err
 	}
@@ -168,22 +176,23 @@ func (e *Ear) notice() (wire.Notice, error) {
 
 // silence takes all bytes off a doorbell; one that was hung up is not listened to any more.
 func (e *Ear) silence(shard int) {
-	var bytes [64]byte
 	for {
-		count, _, err := syscall.Recvfrom(e.engine.doorbells[shard], bytes[:], syscall.MSG_DONTWAIT)
+		count, err := sys.TakeBytes(e.engine.doorbells[shard], &e.bytes)
 		switch {
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			return
 		case err != nil || count == 0:
-			_ = e.raw.Control(func(epoll uintptr) {
-				_ = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_DEL, e.engine.doorbells[shard], nil)
-			})
+			e.forget(e.engine.doorbells[shard])
 			return
-		case count < len(bytes):
+		case count < len(e.bytes):
 			return
 		}
 	}
+}
+
+func (e *Ear) forget(fd int) {
+	_ = e.raw.Control(func(epoll uintptr) { _ = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_DEL, fd, nil) })
 }
 
 // Close ends Hear, now and for good.

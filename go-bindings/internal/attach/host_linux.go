@@ -104,7 +104,8 @@ func resume(
 		return talk.because(err)
 	}
 	defer func() { _ = syscall.Close(descriptors[0]) }()
-	if err := errors.Join(checkTerms(engine.Terms, &wishes, epoch), checkSame(engine.Terms, previous)); err != nil {
+	terms := engine.Terms
+	if err := errors.Join(checkTerms(terms, &wishes, epoch), checkSame(terms, previous)); err != nil {
 		return err
 	}
 	if err := engine.openReply(descriptors[0], &wishes); err != nil {

@@ -146,7 +146,7 @@ func poisonedTest(t *testing.T, start Start) {
 func alive(engine Engine) bool {
 	ctx, cancel := context.WithTimeout(always, patience)
 	defer cancel()
-	client, err := ironhoard.Dial(ctx, engine.Path())
+	client, err := ironhoard.Dial(ctx, engine.Path(), ironhoard.WithPages(ironhoard.PagesSmall))
 	if err != nil {
 		return false
 	}

@@ -7,7 +7,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,6 +133,36 @@ func callbackErrorTest(t *testing.T, start Start) {
 		}()
 		hammer(t, client, 2, 100)
 	}
+}
+
+// quarrelTest lets every other callback fail under callers that queue behind it: nobody is forgotten.
+func quarrelTest(t *testing.T, start Start) {
+	client := dial(t, start(t), ironhoard.WithSpin(0))
+	no := errors.New("no")
+	var all sync.WaitGroup
+	for g := range 30 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for i := range 300 {
+				fill := func([]byte) error {
+					runtime.Gosched() // others find the lane taken, and sleep
+					if (g+i)%2 == 0 {
+						return no
+					}
+					return nil
+				}
+				err := client.CallFunc(always, KindEcho, i, fill, func([]byte) error { return nil })
+				if err != nil && err != no || (err == no) != ((g+i)%2 == 0) {
+					t.Errorf("call %d: %v", i, err)
+				}
+				if _, err := oneCall(client, []byte{byte(g), byte(i)}, nil, false); err != nil {
+					t.Errorf("call %d: %v", i, err)
+				}
+			}
+		}()
+	}
+	within(t, "somebody waits for ever", all.Wait)
 }
 
 func drainTest(t *testing.T, start Start) {

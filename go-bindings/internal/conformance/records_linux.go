@@ -25,6 +25,7 @@ var recordTests = map[string]func(*testing.T, Start){
 	"nonsense in a ring costs that lane alone":     nonsenseTest,
 	"an impossible position costs that lane alone": positionTest,
 	"lanes do not mix":                             lanesTest,
+	"the engine says how far it is":                positionsTest,
 }
 
 func lapsTest(t *testing.T, start Start) {
@@ -205,6 +206,32 @@ func positionTest(t *testing.T, start Start) {
 		h.laneClosed(1)
 		if r := good.call(KindEcho, []byte("still here")); string(r.Payload) != "still here" {
 			t.Errorf("position %d: the other lane answers %q", position, r.Payload)
+		}
+	}
+}
+
+// positionsTest looks at the word that the engine publishes: the committed end when the ring is found empty,
+// and never further behind than an eighth of the ring and one record while it is not.
+func positionsTest(t *testing.T, start Start) {
+	l := attach(t, start(t).Path(), wishes()).lane(0, ring.Start)
+	word := l.host.reply.Word(layout.LaneControlOffset(0) + layout.LaneRequestPosition)
+	for _, size := range []int{0, 100, 500, 512} {
+		l.call(KindSum, make([]byte, size))
+		eventually(t, "the position is not published when the ring is empty", func() bool {
+			return word.Load() == l.requests.Cursor().Position
+		})
+	}
+	var ends []uint64
+	for range 20 {
+		if err := l.put(KindSlow, slow(2*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, l.requests.Cursor().Position)
+	}
+	for _, end := range ends {
+		l.take()
+		if published := word.Load(); end-published > 4096/8+2*layout.Line && end > published {
+			t.Errorf("request up to %d is answered, and the position is %d", end, published)
 		}
 	}
 }

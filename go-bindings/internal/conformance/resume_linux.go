@@ -200,7 +200,8 @@ func wrongRegionTest(t *testing.T, start Start) {
 	if err := file.Truncate(stat.Size); err != nil {
 		t.Fatal(err)
 	}
-	claim := &wire.Resume{HostID: h.terms.HostID, Epoch: 2, Lanes: []wire.LaneResume{{LastReply: 1, Position: 64}}}
+	lanes := []wire.LaneResume{{LastReply: 1, Position: 64}}
+	claim := &wire.Resume{HostID: h.terms.HostID, Epoch: 2, Lanes: lanes}
 	h.writeHeader(2)
 	for _, fd := range []int{int(file.Fd()), 0} {
 		h.sayResume(engine.Path(), claim, fd).refused(wire.ResumeRegion)

@@ -21,6 +21,7 @@ var wakeTests = map[string]func(*testing.T, Start){
 	"a parked engine, with membarrier":        func(t *testing.T, start Start) { parkedTest(t, start, true) },
 	"a sleeping host is rung awake":           sleeperTest,
 	"a flag that stands odd is rung for once": ringOnceTest,
+	"a reply is rung for before the next":     ringEarlyTest,
 }
 
 // wake wishes for membarrier where this process can have it.
@@ -78,6 +79,26 @@ func sleeperTest(t *testing.T, start Start) {
 		}
 		flag.Store(2*nap + 2)
 		l.take()
+	}
+}
+
+// ringEarlyTest: who sleeps for a reply does not wait for those behind it.
+func ringEarlyTest(t *testing.T, start Start) {
+	engine := start(t)
+	h := attach(t, engine.Path(), wishes())
+	l := h.lane(0, ring.Start)
+	flag := h.request.Word(layout.LaneControlOffset(0) + layout.LaneNeedWakeup)
+	l.call(KindEmpty, nil)
+	engine.Freeze()
+	flag.Store(1)
+	for _, duration := range []time.Duration{0, 1500 * time.Millisecond} {
+		if err := l.put(KindSlow, slow(duration)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	engine.Thaw()
+	if err := h.awaitRing(0, time.Second); err != nil {
+		t.Errorf("the first reply: %v", err)
 	}
 }
 

@@ -9,3 +9,5 @@ import (
 )
 
 func TestConformanceOfTheRustEngine(t *testing.T) { conformance.Run(t, startRust) }
+
+func TestTheGoHostAtTheRustEngine(t *testing.T) { conformance.RunClient(t, startRust) }

@@ -166,7 +166,7 @@ func TestGoldenImagesAreWritten(t *testing.T) {
 func write(t *testing.T, p *Producer, kind uint16, payload []byte) {
 	t.Helper()
 	room := reserve(t, p, len(payload))
-	whole := p.words.Bytes(room.start+16, (len(payload)+7)&^7)
+	whole := p.words.Bytes(p.tail+16, (len(payload)+7)&^7)
 	clear(whole[copy(whole, payload):])
 	p.Commit(room, len(payload), kind)
 }

@@ -20,28 +20,34 @@ const ownAtLeast = 4
 //
 // A commit erases the word at the new end if that line is soiled, then stores its header with release. A
 // consumer that sees the header therefore also sees that nothing follows.
+//
+// What a stream pays is stores, private ones included: they stand in the same queue as those to lines that
+// the other core has to give up first. So a record costs two words of private state, each by itself (a
+// struct would be copied with wider loads than it was stored with, and those wait for that queue), and the
+// functions on its way call nothing else, so that nothing is spilled.
 type Producer struct {
 	words    memory.Words
-	consumer memory.Word
 	capacity uint64
 	limit    uint64 // last known consumer position + capacity: up to here lines may be written
-	tail     Cursor // where the next record goes
-	end      Cursor // the committed end; equal to tail unless a batch is open
-	first    uint64 // header of the batch's first record, not yet stored; 0 where no batch is open
+
+	tail       uint64 // where the next record goes
+	tailNumber uint64 // and its number
+	first      uint64 // header of the open batch's first record, not yet stored; 0 where no batch is open
+	end        uint64 // while a batch is open: the committed end; otherwise it is the tail
+	endNumber  uint64
+
 	last     uint64 // bytes of the last record
 	payload  uint32 // largest
+	oneLine  uint64 // largest that takes one line
 	soiled   soiled
+	consumer memory.Word
 }
 
-// Room for one record, taken and not committed. The zero Room is none.
-type Room struct {
-	start   uint64 // where the record starts, behind the padding
-	padding uint64 // bytes of padding before it; nearly always 0
-	payload uint32
-}
+// Room for one record at the tail, taken and not committed.
+type Room uint32
 
 // Len is the payload's size in bytes.
-func (r Room) Len() int { return int(r.payload) }
+func (r Room) Len() int { return int(r) }
 
 // NewProducer makes the producer of a ring in words, whose consumer publishes its position in consumer. The
 // first word of every line must be zero: only the producer that wrote a ring knows which lines hold payload.
@@ -52,7 +58,9 @@ func NewProducer(words memory.Words, consumer memory.Word, start Cursor) (*Produ
 	capacity := words.Count() * 8
 	return &Producer{
 		words: words, consumer: consumer, capacity: capacity, limit: start.Position + capacity,
-		tail: start, end: start, payload: layout.PayloadLimit(capacity), soiled: newSoiled(capacity),
+		tail: start.Position, tailNumber: start.Number,
+		payload: layout.PayloadLimit(capacity), oneLine: min(capacity/8, layout.Line-layout.HeaderBytes),
+		soiled: newSoiled(capacity),
 	}, nil
 }
 
@@ -60,97 +68,117 @@ func NewProducer(words memory.Words, consumer memory.Word, start Cursor) (*Produ
 // Reserving again gives the first room up: an abort writes nothing and uses no number.
 //
 // It answers ErrFull, ErrTooLarge or a *CorruptError. Where the ring is full or its end is in the way, an
-// open batch becomes visible: the consumer can only give back what it sees.
-func (p *Producer) Reserve(payload int) (Room, error) {
-	if uint(payload) > uint(p.payload) {
-		return Room{}, ErrTooLarge
+// open batch becomes visible: the consumer can only give back what it sees, and a batch holds no padding.
+func (p *Producer) Reserve(payload int) (_ Room, err error) {
+	if uint64(payload) > p.oneLine || p.tail == p.limit {
+		payload, err = p.reserveSlowly(payload)
 	}
-	bytes := layout.RecordBytes(uint32(payload))
-	start := p.tail.Position
-	if toEnd := p.capacity - start&(p.capacity-1); bytes > toEnd || bytes > p.limit-start {
-		return p.reserveSlowly(uint32(payload), bytes, toEnd)
-	}
-	if bytes > layout.Line {
-		p.soiled.soil(start+layout.Line, start+bytes)
-	}
-	return Room{start: start, payload: uint32(payload)}, nil
+	return Room(payload), err // one line always fits before the ring's end
 }
 
-// reserveSlowly is Reserve where a padding is needed or the ring is perhaps full.
-func (p *Producer) reserveSlowly(payload uint32, bytes, toEnd uint64) (Room, error) {
+// reserveSlowly is Reserve for records of several lines, and where the ring is perhaps full.
+func (p *Producer) reserveSlowly(payload int) (int, error) {
+	if uint(payload) > uint(p.payload) {
+		return 0, ErrTooLarge
+	}
+	bytes := layout.RecordBytes(uint32(payload))
 	padding := uint64(0)
-	if bytes > toEnd {
+	if toEnd := p.capacity - p.tail&(p.capacity-1); bytes > toEnd {
 		padding = toEnd
 	}
-	if padding+bytes > p.limit-p.tail.Position {
+	if padding+bytes > p.limit-p.tail {
 		if err := p.lookAtConsumer(); err != nil {
-			return Room{}, err
+			return 0, err
 		}
-		if padding+bytes > p.limit-p.tail.Position {
+		if padding+bytes > p.limit-p.tail {
 			p.Publish()
-			return Room{}, ErrFull
+			return 0, ErrFull
 		}
 	}
-	start := p.tail.Position + padding
 	if padding != 0 {
-		p.Publish() // a batch holds no padding
-		p.soiled.soil(p.tail.Position+layout.Line, start)
+		p.publishPadding(padding)
 	}
-	p.soiled.soil(start+layout.Line, start+bytes)
-	return Room{start: start, padding: padding, payload: payload}, nil
+	p.soiled.soil(p.tail+layout.Line, p.tail+bytes)
+	return payload, nil
+}
+
+// publishPadding fills the ring up to its end: the next record goes to offset 0. The consumer passes the
+// padding at once and then looks there, so that word is made harmless first.
+func (p *Producer) publishPadding(padding uint64) {
+	p.Publish()
+	at, start := p.tail, p.tail+padding
+	p.soiled.soil(at+layout.Line, start)
+	p.tail = start
+	p.publishHeader(at, paddingWord(padding, p.tailNumber), start)
 }
 
 // Payload lends the payload of room, to be written in place. It holds whatever was there before.
 func (p *Producer) Payload(room Room) []byte {
-	return p.words.Bytes(room.start+layout.HeaderBytes, int(room.payload))
+	return p.words.Bytes(p.tail+layout.HeaderBytes, int(room))
 }
 
 // Commit makes the first payload bytes of room visible as a record, with all of the open batch, and returns
 // its number. The room must be the last that was reserved.
 func (p *Producer) Commit(room Room, payload int, kind uint16) uint64 {
-	if p.first != 0 {
-		number := p.Append(room, payload, kind)
-		p.Publish()
-		return number
+	if uint64(payload) > uint64(room) || p.first != 0 {
+		return p.commitBatch(room, payload, kind)
 	}
-	bytes, number := p.begin(room, payload, kind)
-	p.tail = Cursor{Position: room.start + bytes, Number: number + 1}
-	p.end = p.tail
-	p.publishHeader(room.start, recordWord(uint32(payload), number), p.end.Position)
+	at, number := p.tail, p.tailNumber
+	bytes := layout.RecordBytes(uint32(payload))
+	p.words.Store(at+8, secondWord(kind, 0, number))
+	if p.last != bytes {
+		p.last = bytes // it seldom changes, and a store saved counts in a stream
+	}
+	p.tail, p.tailNumber = at+bytes, number+1
+	if p.soiled.take(at + bytes) {
+		p.words.Store(at+bytes, 0)
+	}
+	p.words.Publish(at, recordWord(uint32(payload), number)) // `commit`, with Words.Observe in the consumer
+	return number
+}
+
+// CommitTail is Commit for who knows the payload of the room that was reserved last.
+func (p *Producer) CommitTail(payload uint32, kind uint16) uint64 {
+	return p.Commit(Room(payload), int(payload), kind)
+}
+
+// AppendTail is Append for who knows the payload of the room that was reserved last.
+func (p *Producer) AppendTail(payload uint32, kind uint16) uint64 {
+	return p.appendTail(payload, kind)
+}
+
+func (p *Producer) commitBatch(room Room, payload int, kind uint16) uint64 {
+	number := p.Append(room, payload, kind)
+	p.Publish()
 	return number
 }
 
 // Append adds a record to the batch, opening one if there is none, and returns its number. It becomes
 // visible with Publish, or with the next Commit.
 func (p *Producer) Append(room Room, payload int, kind uint16) uint64 {
-	bytes, number := p.begin(room, payload, kind)
-	header := recordWord(uint32(payload), number)
-	if p.first == 0 {
-		p.first = header
-	} else {
-		// From here on this line holds a header; until then its bit may be an older record's.
-		p.soiled.take(room.start)
-		p.words.Store(room.start, header)
-	}
-	p.tail = Cursor{Position: room.start + bytes, Number: number + 1}
-	return number
-}
-
-// begin publishes the padding before room and writes the record's second word.
-func (p *Producer) begin(room Room, payload int, kind uint16) (bytes, number uint64) {
-	if uint(payload) > uint(room.payload) {
+	if uint(payload) > uint(room) {
 		panic("ring: commit of more than was claimed")
 	}
-	if room.padding != 0 {
-		p.publishPadding(room)
-	}
-	number = p.tail.Number
-	p.words.Store(room.start+8, secondWord(kind, 0, number))
-	bytes = layout.RecordBytes(uint32(payload))
+	return p.appendTail(uint32(payload), kind)
+}
+
+// appendTail calls nothing, and so has no frame.
+func (p *Producer) appendTail(payload uint32, kind uint16) uint64 {
+	at, number := p.tail, p.tailNumber
+	bytes := layout.RecordBytes(payload)
+	p.words.Store(at+8, secondWord(kind, 0, number))
 	if p.last != bytes {
-		p.last = bytes // it seldom changes, and a store saved counts in a stream
+		p.last = bytes
 	}
-	return bytes, number
+	if header := recordWord(payload, number); p.first == 0 {
+		p.first, p.end, p.endNumber = header, at, number
+	} else {
+		// From here on this line holds a header; until then its bit may be an older record's.
+		p.soiled.take(at)
+		p.words.Store(at, header)
+	}
+	p.tail, p.tailNumber = at+bytes, number+1
+	return number
 }
 
 // Publish makes the open batch visible in one step; says whether there was one.
@@ -158,22 +186,27 @@ func (p *Producer) Publish() bool {
 	if p.first == 0 {
 		return false
 	}
-	start, first := p.end.Position, p.first
-	p.first, p.end = 0, p.tail
-	p.publishHeader(start, first, p.tail.Position)
+	first := p.first
+	p.first = 0
+	p.publishHeader(p.end, first, p.tail)
 	return true
 }
 
 // Drop gives the open batch up: nothing of it becomes visible, none of its numbers is used.
 func (p *Producer) Drop() {
 	if p.first != 0 {
-		p.soiled.soil(p.end.Position+layout.Line, p.tail.Position) // headers with numbers to come
-		p.first, p.tail = 0, p.end
+		p.soiled.soil(p.end+layout.Line, p.tail) // headers with numbers to come
+		p.first, p.tail, p.tailNumber = 0, p.end, p.endNumber
 	}
 }
 
 // Pending is the number of records in the open batch.
-func (p *Producer) Pending() int { return int(p.tail.Number - p.end.Number) }
+func (p *Producer) Pending() int {
+	if p.first == 0 {
+		return 0
+	}
+	return int(p.tailNumber - p.endNumber)
+}
 
 // publishHeader keeps the invariant: makes sure that nothing at end can be taken for a header, then
 // publishes header (label `commit`, with Words.Observe in the consumer).
@@ -184,14 +217,6 @@ func (p *Producer) publishHeader(start, header, end uint64) {
 	p.words.Publish(start, header)
 }
 
-// publishPadding publishes the padding before room. The consumer passes it at once and then looks at the
-// ring's beginning, so that word is made harmless first.
-func (p *Producer) publishPadding(room Room) {
-	at := p.tail.Position
-	p.tail.Position, p.end.Position = room.start, room.start
-	p.publishHeader(at, paddingWord(room.padding, p.tail.Number), room.start)
-}
-
 // OwnNextLines takes the next free lines into this core's cache by storing 0 to their first words: to be
 // called once per wait, after a commit, when there is nothing to read. The lines then change hands while
 // nobody waits for them. Never while room is reserved: it would erase its payload.
@@ -199,9 +224,9 @@ func (p *Producer) OwnNextLines() {
 	if p.first != 0 {
 		return
 	}
-	bytes := min(max(p.last, ownAtLeast*layout.Line), p.limit-p.end.Position)
+	bytes := min(max(p.last, ownAtLeast*layout.Line), p.limit-p.tail)
 	for done := uint64(0); done < bytes; done += layout.Line {
-		p.words.Store(p.end.Position+done, 0)
+		p.words.Store(p.tail+done, 0)
 	}
 }
 
@@ -211,13 +236,13 @@ func (p *Producer) HasRoom(payload int) error {
 		return ErrTooLarge
 	}
 	worst := 2*layout.RecordBytes(uint32(payload)) - layout.Line
-	if worst <= p.limit-p.tail.Position {
+	if worst <= p.limit-p.tail {
 		return nil
 	}
 	if err := p.lookAtConsumer(); err != nil {
 		return err
 	}
-	if worst <= p.limit-p.tail.Position {
+	if worst <= p.limit-p.tail {
 		return nil
 	}
 	return ErrFull
@@ -227,7 +252,7 @@ func (p *Producer) HasRoom(payload int) error {
 func (p *Producer) lookAtConsumer() error {
 	found := p.consumer.Load() // `release`, with the consumer's publish
 	known := p.limit - p.capacity
-	if advance := found - known; advance > p.end.Position-known || advance%layout.Line != 0 {
+	if advance := found - known; advance > p.Cursor().Position-known || advance%layout.Line != 0 {
 		return &CorruptError{Position: found}
 	}
 	p.limit = found + p.capacity
@@ -238,10 +263,15 @@ func (p *Producer) lookAtConsumer() error {
 func (p *Producer) Rebind(consumer memory.Word) { p.consumer = consumer }
 
 // Cursor is the committed end.
-func (p *Producer) Cursor() Cursor { return p.end }
+func (p *Producer) Cursor() Cursor {
+	if p.first != 0 {
+		return Cursor{Position: p.end, Number: p.endNumber}
+	}
+	return Cursor{Position: p.tail, Number: p.tailNumber}
+}
 
 // Next is the number that the next record will have, behind an open batch.
-func (p *Producer) Next() uint64 { return p.tail.Number }
+func (p *Producer) Next() uint64 { return p.tailNumber }
 
 // PayloadLimit is the largest payload in bytes.
 func (p *Producer) PayloadLimit() uint32 { return p.payload }
@@ -251,5 +281,5 @@ func (p *Producer) Backlog() (uint64, error) {
 	if err := p.lookAtConsumer(); err != nil {
 		return 0, err
 	}
-	return p.end.Position - (p.limit - p.capacity), nil
+	return p.Cursor().Position - (p.limit - p.capacity), nil
 }

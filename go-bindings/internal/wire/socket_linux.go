@@ -154,31 +154,40 @@ func (r *Received) Expect(count int) error {
 // Receive is the next message. Errors: ErrHungUp; os.ErrDeadlineExceeded; *MessageError where what came
 // is not one whole message; the kernel's word otherwise. No descriptor is left open then.
 func (c *Conn) Receive() (*Received, error) {
+	var received *Received
+	var answer error
+	if err := c.raw.Read(func(fd uintptr) bool {
+		received, answer = receive(int(fd))
+		return answer != syscall.EAGAIN
+	}); err != nil {
+		return nil, err
+	}
+	return received, answer
+}
+
+// ReceiveNow is the next message if it is there: syscall.EAGAIN if not, whatever the deadline. Otherwise as
+// Receive.
+func (c *Conn) ReceiveNow() (received *Received, err error) {
+	var answer error
+	if err := c.raw.Control(func(fd uintptr) { received, answer = receive(int(fd)) }); err != nil {
+		return nil, err
+	}
+	return received, answer
+}
+
+// receive takes a message that is there, or answers EAGAIN.
+func receive(fd int) (*Received, error) {
 	message := make([]byte, MaxBytes+1)
 	control := make([]byte, syscall.CmsgSpace(4*maxDescriptors))
-	var bytes, controlBytes, flags int
-	var answer error
-	again := true
-	err := c.raw.Read(func(fd uintptr) bool {
-		for {
-			bytes, controlBytes, flags, _, answer = syscall.Recvmsg(int(fd), message, control,
-				syscall.MSG_DONTWAIT|syscall.MSG_CMSG_CLOEXEC)
-			switch {
-			case answer == syscall.EINTR:
-			case answer == syscall.ECONNRESET && again:
-				again = false
-			default:
-				return answer != syscall.EAGAIN
-			}
-		}
-	})
+	bytes, controlBytes, flags, err := recvmsg(fd, message, control)
+	if err == syscall.ECONNRESET {
+		bytes, controlBytes, flags, err = recvmsg(fd, message, control)
+	}
 	switch {
+	case err == syscall.ECONNRESET || err == syscall.EPIPE:
+		return nil, ErrHungUp
 	case err != nil:
 		return nil, err
-	case answer == syscall.ECONNRESET || answer == syscall.EPIPE:
-		return nil, ErrHungUp
-	case answer != nil:
-		return nil, answer
 	}
 	received := &Received{Message: message[:bytes], Descriptors: descriptorsOf(control[:controlBytes])}
 	if err := whole(received, flags); err != nil {
@@ -186,6 +195,16 @@ func (c *Conn) Receive() (*Received, error) {
 		return nil, err
 	}
 	return received, nil
+}
+
+func recvmsg(fd int, message, control []byte) (bytes, controlBytes, flags int, err error) {
+	for {
+		bytes, controlBytes, flags, _, err = syscall.Recvmsg(fd, message, control,
+			syscall.MSG_DONTWAIT|syscall.MSG_CMSG_CLOEXEC)
+		if err != syscall.EINTR {
+			return bytes, controlBytes, flags, err
+		}
+	}
 }
 
 func whole(received *Received, flags int) error {

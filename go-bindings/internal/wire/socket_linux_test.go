@@ -123,6 +123,27 @@ func TestSilenceEndsWithTheDeadlineAndALongMessageIsNone(t *testing.T) {
 	}
 }
 
+func TestWhatIsThereIsHeardWhateverTheDeadline(t *testing.T) {
+	host, engine := pair(t)
+	if err := host.SetDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.ReceiveNow(); err != syscall.EAGAIN {
+		t.Errorf("nothing was said: %v", err)
+	}
+	if err := engine.Send(EncodeStep(KindDraining)); err != nil {
+		t.Fatal(err)
+	}
+	engine.Close()
+	received, err := host.ReceiveNow()
+	if err != nil || DecodeStep(received.Message, KindDraining) != nil {
+		t.Fatalf("%+v, %v", received, err)
+	}
+	if _, err := host.ReceiveNow(); !errors.Is(err, ErrHungUp) {
+		t.Errorf("the end: %v", err)
+	}
+}
+
 func TestDialNamesWhatIsWrong(t *testing.T) {
 	directory := t.TempDir()
 	_, err := Dial(context.Background(), filepath.Join(directory, "nobody"))

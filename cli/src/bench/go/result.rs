@@ -297,3 +297,78 @@ fn crowds(result: &GoResult) -> String {
     );
     table.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::turns::Turns;
+    use super::super::turns::RoundTrips;
+    use super::*;
+
+    /// The keys that scripts rely on.
+    const KEYS: [&str; 17] = [
+        "call_p50_ns",
+        "lane_p50_ns",
+        "rust_p50_ns",
+        "floor_p50_ns",
+        "grpc_p50_ns",
+        "socket_p50_ns",
+        "ratio_call",
+        "ratio_lane",
+        "ratio_stream",
+        "calls_per_second_1000",
+        "call_1000_p50_ns",
+        "stream_ns_per_message",
+        "allocs_per_call",
+        "slices",
+        "slices_dropped",
+        "floors",
+        "too_busy",
+    ];
+
+    fn nothing_measured(rivals: Rivals) -> GoResult {
+        let none = || [Vec::new(), Vec::new(), Vec::new()];
+        let ([first, second, third], summary) =
+            Turns::from_slices(["stream", "single", "window"], none()).summarise();
+        let hosts = Hosts {
+            round_trips: RoundTrips::default().figures(),
+            counted: Counted {
+                calls: 8,
+                allocations: 2,
+            },
+            streams: StreamFigures {
+                floor_ns: None,
+                ns: [Some(12.0), None, None],
+                ratios: [first, second, third],
+                summary,
+            },
+            crowd: CrowdFigures::default(),
+            open: OpenFigures::default(),
+            page_size: 4096,
+            clock: Clock::monotonic(),
+        };
+        let cores = CorePair { engine: 1, host: 0 };
+        GoResult::new(hosts, rivals, cores, "go1.24".to_owned())
+    }
+
+    #[test]
+    fn every_key_is_there_even_where_nothing_was_measured() {
+        let result = nothing_measured(Rivals::default());
+        let json = serde_json::to_value(&result).unwrap();
+        for key in KEYS {
+            assert!(json.get(key).is_some(), "{key} is missing in {json}");
+        }
+        assert_eq!(json["ratio_call"], serde_json::Value::Null);
+        assert_eq!(json["allocs_per_call"], 0.25);
+        assert_eq!(json["stream_ns_per_message"], 12.0);
+        assert!(result.is_too_busy() && as_table(&result).contains("Client.Call"));
+    }
+
+    #[test]
+    fn a_missing_rival_is_said_aloud() {
+        let rivals = Rivals {
+            note: Some("no gRPC: no network".to_owned()),
+            ..Rivals::default()
+        };
+        assert!(as_table(&nothing_measured(rivals)).contains("no gRPC: no network"));
+    }
+}

@@ -41,6 +41,7 @@ struct Work {
 }
 
 /// All slices.
+#[derive(Default)]
 pub struct RoundTrips {
     slices: Vec<(Slice, Work)>,
 }

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"math/bits"
+	"unsafe"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
 )
@@ -15,18 +16,21 @@ import (
 // test of a bit that is never set.
 type soiled struct {
 	bits  []uint64
-	lines uint64 // a power of two
+	first unsafe.Pointer // of bits: a look without a bounds check, and so without a frame
+	lines uint64         // a power of two
 }
 
 func newSoiled(capacity uint64) soiled {
 	lines := capacity / layout.Line
-	return soiled{bits: make([]uint64, (lines+63)/64), lines: lines}
+	bits := make([]uint64, (lines+63)/64)
+	return soiled{bits: bits, first: unsafe.Pointer(unsafe.SliceData(bits)), lines: lines}
 }
 
 // take says whether the line at position is soiled and clears its bit: the caller erases the word.
 func (s *soiled) take(position uint64) bool {
 	line := position / layout.Line & (s.lines - 1)
-	word, bit := &s.bits[line/64], uint64(1)<<(line%64)
+	// The mask keeps line below lines, and there is a bit for each.
+	word, bit := (*uint64)(unsafe.Add(s.first, line/64*8)), uint64(1)<<(line%64)
 	if *word&bit == 0 {
 		return false
 	}

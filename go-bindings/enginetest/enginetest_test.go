@@ -1,0 +1,193 @@
+//go:build linux && (amd64 || arm64)
+
+package enginetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	ironhoard "github.com/ironhoard/ironhoard/go-bindings"
+	"github.com/ironhoard/ironhoard/go-bindings/enginetest"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/conformance"
+)
+
+func dial(t *testing.T, engine *enginetest.Engine) *ironhoard.Client {
+	t.Helper()
+	client, err := ironhoard.Dial(context.Background(), engine.Path(), ironhoard.WithPages(ironhoard.PagesSmall))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	conformance.CheckLeaks(t)
+	before, _ := filepath.Glob(filepath.Join(os.TempDir(), "ironhoard-*"))
+	for range 10 {
+		engine := enginetest.New(enginetest.Echo, enginetest.WithShards(3))
+		client := dial(t, engine)
+		if _, err := client.Call(context.Background(), 1, []byte("x"), nil); err != nil {
+			t.Fatal(err)
+		}
+		client.Close()
+		if _, err := os.Stat(engine.Path()); err != nil {
+			t.Error(err)
+		}
+		engine.Close()
+		engine.Close()
+	}
+	after, _ := filepath.Glob(filepath.Join(os.TempDir(), "ironhoard-*"))
+	if len(after) > len(before) {
+		t.Errorf("directories are left: %v", after)
+	}
+}
+
+func TestAPathIsOneEngines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "engine.sock")
+	first, err := enginetest.Listen(path, enginetest.Echo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := enginetest.Listen(path, enginetest.Echo); err == nil || !strings.Contains(err.Error(), "lives at") {
+		t.Errorf("a second engine at the same path: %v", err)
+	}
+	first.Kill()
+	second, err := enginetest.Listen(path, enginetest.Echo)
+	if err != nil {
+		t.Fatalf("a dead engine's path: %v", err)
+	}
+	if err := first.Restart(); err == nil {
+		t.Error("the first is back at a path that is taken")
+	}
+	second.Close()
+	if err := first.Restart(); err != nil {
+		t.Errorf("the path is free again: %v", err)
+	}
+	first.Close()
+}
+
+func TestAPathThatCannotBe(t *testing.T) {
+	directory := t.TempDir()
+	file := filepath.Join(directory, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := net.Listen("unixpacket", filepath.Join(directory, "stranger"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	for _, path := range []string{
+		file, stranger.Addr().String(), filepath.Join(directory, "none", "s"),
+		filepath.Join(directory, strings.Repeat("long", 40)),
+	} {
+		if engine, err := enginetest.Listen(path, enginetest.Echo); err == nil {
+			t.Errorf("listening at %s", path)
+			engine.Close()
+		}
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Errorf("somebody else's file is gone: %v", err)
+	}
+}
+
+func TestAHandlerThatEndsItsGoroutine(t *testing.T) {
+	var log bytes.Buffer
+	goexit := func(request *enginetest.Request, reply []byte) ([]byte, enginetest.Status) {
+		if request.Kind == 1 {
+			runtime.Goexit() // as FailNow of a test does
+		}
+		return reply, 0xff77
+	}
+	engine := enginetest.New(goexit, enginetest.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	client := dial(t, engine)
+	for kind := range uint16(3) {
+		_, err := client.Call(context.Background(), kind, nil, nil)
+		var remote *ironhoard.RemoteError
+		if !errors.As(err, &remote) || remote.Code != ironhoard.StatusPanic {
+			t.Errorf("kind %d: %v", kind, err)
+		}
+	}
+	client.Close()
+	engine.Close()
+	if counts := engine.Counts(); counts.Panics != 3 {
+		t.Errorf("%+v", counts)
+	}
+	if text := log.String(); !strings.Contains(text, "FailNow") || !strings.Contains(text, "0xff77") {
+		t.Errorf("the reasons are not in the log:\n%s", text)
+	}
+}
+
+func TestAKilledEngineDoesNotAnswer(t *testing.T) {
+	begun, goOn := make(chan struct{}, 1), make(chan struct{})
+	engine := enginetest.New(func(request *enginetest.Request, reply []byte) ([]byte, enginetest.Status) {
+		if request.Kind == 1 {
+			begun <- struct{}{}
+			<-goOn
+		}
+		return append(reply, request.Payload...), enginetest.OK
+	}, enginetest.WithPoisonAfter(5))
+	defer engine.Close()
+	client := dial(t, engine)
+	done := make(chan error, 1)
+	go func() {
+		_, err := client.Call(context.Background(), 1, []byte("twice"), nil)
+		done <- err
+	}()
+	<-begun
+	engine.Kill() // in the middle of the request, whose handler goes on
+	if err := engine.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	<-begun // it is executed again
+	select {
+	case err := <-done:
+		t.Fatalf("answered by nobody: %v", err)
+	case <-time.After(5 * time.Millisecond):
+	}
+	close(goOn)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if counts := engine.Counts(); counts.Requests != 1 || counts.Resumed != 1 {
+		t.Errorf("executed twice, answered once: %+v", counts)
+	}
+}
+
+func TestTheHandlerSeesTheRequest(t *testing.T) {
+	var seen []enginetest.Request
+	engine := enginetest.New(func(request *enginetest.Request, reply []byte) ([]byte, enginetest.Status) {
+		kept := *request
+		kept.Payload = bytes.Clone(request.Payload)
+		seen = append(seen, kept)
+		return reply, enginetest.OK
+	})
+	client := dial(t, engine)
+	for i := range 3 {
+		if _, err := client.Call(context.Background(), uint16(i), []byte{byte(i)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := client.Terms().HostID
+	client.Close()
+	engine.Close()
+	for i, request := range seen {
+		if request.Kind != uint16(i) || request.Number != uint64(i+1) || request.HostID != id ||
+			request.Lane != 0 || !bytes.Equal(request.Payload, []byte{byte(i)}) {
+			t.Errorf("request %d: %+v", i+1, request)
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("%d requests were seen", len(seen))
+	}
+}

@@ -1,0 +1,3 @@
+package region
+
+const sysMemfdCreate = 279

@@ -1,0 +1,5 @@
+//go:build race
+
+package ironhoard_test
+
+const raceDetector = true
