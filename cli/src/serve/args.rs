@@ -27,7 +27,7 @@ pub struct ServeArguments {
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
 
-    /// Prepared map, or GeoJSON [default: the fetched city, else a generated one].
+    /// Prepared map, GeoJSON or .osm.pbf [default: the fetched city, else a generated one].
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
 
