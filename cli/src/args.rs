@@ -9,9 +9,10 @@ use ironhoard::wait::WaitStrategy;
 
 use crate::bench::engine::LARGEST_ECHO;
 use crate::exit;
+use crate::load::args::{LoadArguments, LoadEngineArguments, LoadHostArguments};
 use crate::map::args::MapCommand;
 use crate::serve::args::ServeArguments;
-use crate::{demo, serve};
+use crate::{demo, load, serve};
 
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
@@ -39,6 +40,9 @@ pub enum Command {
     /// Players walk a real city: every answer is checked, every latency counted.
     #[command(after_help = demo::args::EXAMPLES)]
     Demo(DemoArguments),
+    /// Load an engine as a city would: bursts, retries, crowds; every answer is checked.
+    #[command(after_help = load::args::EXAMPLES)]
+    Load(LoadArguments),
     /// Run the treasure-hunt engine.
     #[command(after_help = serve::args::EXAMPLES)]
     Serve(ServeArguments),
@@ -63,6 +67,9 @@ pub enum Command {
         #[command(subcommand)]
         role: EngineRole,
     },
+    /// The host process of a load; started by the program itself.
+    #[command(name = "__load", hide = true)]
+    LoadHost(LoadHostArguments),
     /// A host process of a demo; started by the program itself.
     #[command(name = "__host", hide = true)]
     Host(HostArguments),
@@ -278,6 +285,8 @@ fn payload(text: &str) -> Result<usize, String> {
 pub enum EngineRole {
     /// Judges the moves of a demo.
     Hunt(Box<HuntArguments>),
+    /// Judges the moves of a load, and says what it takes of the machine.
+    Load(Box<LoadEngineArguments>),
     /// Serves a host that measures.
     Bench(EngineArguments),
     /// Responds to floor measurements.

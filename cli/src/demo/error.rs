@@ -37,6 +37,16 @@ pub enum DemoError {
         /// Hosts asked for.
         hosts: u32,
     },
+    /// More moves than a host can plan.
+    #[error(
+        "{moves} moves are more than the {limit} that are planned at most; lower --rate, --seconds or --scale"
+    )]
+    TooManyMoves {
+        /// Moves asked for, at most.
+        moves: u64,
+        /// Moves possible.
+        limit: u64,
+    },
     /// The kernel refused something.
     #[error("cannot {what}: {source}; check the limits on files, threads and memory")]
     System {
@@ -74,7 +84,9 @@ impl DemoError {
                 Ending::Environment
             }
             DemoError::Host(_) => Ending::Peer,
-            DemoError::Walk(_) | DemoError::TooFewPlayers { .. } => Ending::Usage,
+            DemoError::Walk(_)
+            | DemoError::TooFewPlayers { .. }
+            | DemoError::TooManyMoves { .. } => Ending::Usage,
             DemoError::Interrupted => Ending::Interrupted,
         }
     }

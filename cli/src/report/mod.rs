@@ -4,6 +4,7 @@
 
 mod picture;
 mod progress;
+mod timeline;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::exit::Ending;
 
 pub use picture::{draw_latency, Curve, Level};
 pub use progress::Progress;
+pub use timeline::draw_timeline;
 
 /// Why a result could not be shown.
 #[derive(Debug, thiserror::Error)]

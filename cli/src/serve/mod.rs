@@ -15,7 +15,7 @@ mod socket;
 mod stop;
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -34,6 +34,7 @@ use crate::exit::{Ending, Failure};
 use crate::map::source;
 use crate::notes::Notes;
 use crate::report::{self, Report};
+use crate::usage;
 
 use args::ServeArguments;
 pub use error::ServeError;
@@ -71,7 +72,7 @@ pub fn engine(
     arguments: &ServeArguments,
     map: StreetMap,
     source: &str,
-    life: Option<File>,
+    life: Option<OwnedFd>,
     bound: &mut dyn FnMut(),
 ) -> Result<Served, ServeError> {
     let map = Arc::new(map);
@@ -95,7 +96,11 @@ pub fn engine(
     let counters = engine.counters();
     let game = Mutex::new(Some(game));
     let only_shard = || game.lock().ok().and_then(|mut game| game.take());
-    let counts = engine.run(|_| HuntHandler::new(only_shard().expect("there is one shard")))?;
+    let counts = engine.run(|_| {
+        // The engine makes a shard's handler on the shard's own thread.
+        usage::count_this_thread();
+        HuntHandler::new(only_shard().expect("there is one shard"))
+    })?;
     tracing::info!("left; the path is free");
     Ok(Served::new(
         &socket.to_string_lossy(),
