@@ -18,9 +18,10 @@
 //! Everything here is deterministic: the same inputs give the same replies, on any machine. Floating
 //! point is used only where a map is made, never where a move is judged.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod arena;
 pub mod board;
 mod code;
 pub mod game;

@@ -5,8 +5,10 @@
 //!  ├─ all ones − (score + 2⁶³) ──┼─ stamp: when it came there ──┤
 //! ```
 
+use bytemuck::Zeroable;
+
 /// Where an entry belongs on a board.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, Zeroable, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(u128);
 
 impl Key {

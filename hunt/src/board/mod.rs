@@ -20,9 +20,12 @@ mod tree;
 #[cfg(test)]
 mod tree_tests;
 
+use bytemuck::Zeroable;
+
+use crate::arena::Arena;
 use crate::request::Standing;
 use key::Key;
-use tree::Tree;
+use tree::{Inserted, Tree};
 
 /// What is done to a player's score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +82,7 @@ pub enum BoardError {
 }
 
 /// A player's line in the table; on the board only if its stamp is of this season.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Zeroable)]
 struct Score {
     score: i64,
     stamp: u64,
@@ -102,7 +105,7 @@ struct Score {
 /// ```
 pub struct Board {
     tree: Tree,
-    table: Vec<Score>,
+    table: Arena<Score>,
     budget: u32,
     next_stamp: u64,
     season_stamp: u64,
@@ -120,16 +123,9 @@ impl Board {
             players,
             bytes: Board::bytes(entries, players),
         };
-        let mut table = Vec::new();
-        let room = table.try_reserve_exact(players as usize);
-        let tree = room
-            .ok()
-            .and_then(|()| Tree::new(entries))
-            .ok_or_else(no_memory)?;
-        table.resize(players as usize, Score::default());
         Ok(Board {
-            tree,
-            table,
+            tree: Tree::new(entries).ok_or_else(no_memory)?,
+            table: Arena::new(players as usize).map_err(|_| no_memory())?,
             budget: entries,
             next_stamp: 1,
             season_stamp: 1,
@@ -174,28 +170,23 @@ impl Board {
                 before.checked_sub(by).ok_or(BoardError::ScoreRange)?
             }
         };
-        let rank_before = match old {
+        match old {
             Some(old) if old.score == score => {
                 let standing = self.standing_of(old);
-                let rank_before = Some(standing.rank);
-                return Ok(Changed {
+                Ok(Changed {
                     standing,
-                    rank_before,
-                });
+                    rank_before: Some(standing.rank),
+                })
             }
-            Some(old) => Some(1 + self.tree.remove(Key::new(old.score, old.stamp))),
-            None if self.len() == self.budget => {
-                return Err(BoardError::Full {
-                    entries: self.budget,
-                });
-            }
-            None => None,
-        };
-        let standing = self.enter(player, score);
-        Ok(Changed {
-            standing,
-            rank_before,
-        })
+            Some(old) => Ok(self.move_entry(player, old, score)),
+            None if self.len() == self.budget => Err(BoardError::Full {
+                entries: self.budget,
+            }),
+            None => Ok(Changed {
+                standing: self.enter(player, score),
+                rank_before: None,
+            }),
+        }
     }
 
     /// Takes a player off the board; returns the rank it had, or nothing where it was not there.
@@ -260,18 +251,41 @@ impl Board {
 
     /// Puts a player that is not on the board at the end of its equals.
     fn enter(&mut self, player: u32, score: i64) -> Standing {
+        let key = self.stamp(player, score);
+        let inserted = self.tree.insert(key, player);
+        self.standing_at(score, inserted)
+    }
+
+    /// Moves a player to the end of its new equals.
+    fn move_entry(&mut self, player: u32, old: Score, score: i64) -> Changed {
+        let old = Key::new(old.score, old.stamp);
+        let key = self.stamp(player, score);
+        let (before, inserted) = self.tree.shift(old, key).unwrap_or_else(|| {
+            let before = self.tree.remove(old);
+            (before, self.tree.insert(key, player))
+        });
+        Changed {
+            standing: self.standing_at(score, inserted),
+            rank_before: Some(before + 1),
+        }
+    }
+
+    /// Writes a score into the table, with the next stamp; returns its key.
+    fn stamp(&mut self, player: u32, score: i64) -> Key {
         let stamp = self.next_stamp;
         self.next_stamp += 1;
         self.table[player as usize] = Score { score, stamp };
-        let inserted = self.tree.insert(Key::new(score, stamp), player);
+        Key::new(score, stamp)
+    }
+
+    fn standing_at(&self, score: i64, inserted: Inserted) -> Standing {
         let rank = inserted.before + 1;
         // Where the neighbour has a better score, nobody is equal and before.
-        let is_first_of_its_score =
-            rank == 1 || inserted.neighbour.is_some_and(|key| key.score() != score);
+        let is_alone = rank == 1 || inserted.neighbour.is_some_and(|key| key.score() != score);
         Standing {
             score,
             rank,
-            shared_rank: if is_first_of_its_score {
+            shared_rank: if is_alone {
                 rank
             } else {
                 self.shared_rank(score)

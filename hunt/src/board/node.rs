@@ -10,19 +10,21 @@
 //!
 //! `keys[0]` of an inner node is never compared: the first child takes whatever is below `keys[1]`.
 
+use bytemuck::Zeroable;
+
 use super::key::Key;
 
 /// The most entries of a leaf, and children of an inner node.
 pub(super) const WIDTH: usize = 64;
 /// The fewest that a node keeps, unless it is the root.
-pub(super) const LEAST: usize = 24;
+pub(super) const LEAST: usize = WIDTH * 3 / 8;
 /// Neighbours with so many together become one node; one more, and they share evenly.
-const MERGE: usize = 56;
+const MERGE: usize = WIDTH * 7 / 8;
 /// No node.
 pub(super) const NOBODY: u32 = u32::MAX;
 
 /// A node that holds entries.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroable)]
 pub(super) struct Leaf {
     pub keys: [Key; WIDTH],
     pub players: [u32; WIDTH],
@@ -32,7 +34,7 @@ pub(super) struct Leaf {
 }
 
 /// A node that holds nodes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroable)]
 pub(super) struct Inner {
     pub keys: [Key; WIDTH],
     pub children: [u32; WIDTH],
@@ -81,6 +83,23 @@ impl Leaf {
         self.keys.copy_within(at + 1..len, at);
         self.players.copy_within(at + 1..len, at);
         self.len -= 1;
+    }
+
+    /// Gives the entry with the key `old` another one; returns where it was and where it is.
+    pub fn shift(&mut self, old: Key, new: Key) -> (usize, usize) {
+        let (from, to) = (self.place(old), self.place(new));
+        let player = self.players[from];
+        let to = if from < to {
+            self.keys.copy_within(from + 1..to, from);
+            self.players.copy_within(from + 1..to, from);
+            to - 1
+        } else {
+            self.keys.copy_within(to..from, to + 1);
+            self.players.copy_within(to..from, to + 1);
+            to
+        };
+        (self.keys[to], self.players[to]) = (new, player);
+        (from, to)
     }
 
     /// Moves the entries from `at` on to the end of `other`.
