@@ -21,11 +21,15 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod arena;
+pub mod board;
+mod code;
 pub mod game;
 pub mod handler;
 pub mod map;
 pub mod oracle;
 pub mod record;
+pub mod request;
 pub mod tag;
 pub mod validate;
 pub mod walk;

@@ -1,0 +1,104 @@
+//! Arenas: all memory of a kind, taken at start, on the largest pages that the kernel gives.
+//!
+//! ```text
+//!   new(n) ── map ── advise 2 MiB ── touch each page ──▶ [T; n], all zero; never grows, never moves
+//! ```
+//!
+//! The state of millions of players is read at random: on 4 KiB pages most reads miss the TLB as well
+//! as the cache. So arenas are anonymous memory for which 2 MiB pages were asked; where the kernel has
+//! none they are small pages, and all is as before but slower. Each page is touched here, so that no
+//! request pays for a page fault, and a lack of memory shows at start.
+
+#![allow(unsafe_code)]
+
+use std::io::Error;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+use bytemuck::Zeroable;
+use memmap2::{Advice, MmapMut};
+
+const SMALL_PAGE: usize = 4 << 10;
+const HUGE_PAGE: usize = 2 << 20;
+
+/// A fixed number of `T`s, zero at first.
+pub(crate) struct Arena<T> {
+    map: MmapMut,
+    len: usize,
+    what: PhantomData<T>,
+}
+
+impl<T: Zeroable + Copy> Arena<T> {
+    /// Memory for `len` of them, all zero.
+    pub fn new(len: usize) -> Result<Arena<T>, Error> {
+        const { assert!(align_of::<T>() <= SMALL_PAGE) };
+        let too_large = || Error::from(std::io::ErrorKind::OutOfMemory);
+        let bytes = len
+            .checked_mul(size_of::<T>())
+            .ok_or_else(too_large)?
+            .max(1);
+        let page = if bytes < HUGE_PAGE {
+            SMALL_PAGE
+        } else {
+            HUGE_PAGE
+        };
+        let mut map =
+            MmapMut::map_anon(bytes.checked_next_multiple_of(page).ok_or_else(too_large)?)?;
+        if page == HUGE_PAGE {
+            // Refused where the kernel was built without such pages; then small ones must do.
+            let _ = map.advise(Advice::HugePage);
+        }
+        for page in map.chunks_mut(SMALL_PAGE) {
+            // Written through a black box: the compiler knows that the memory is zero already.
+            page[0] = std::hint::black_box(0);
+        }
+        Ok(Arena {
+            map,
+            len,
+            what: PhantomData,
+        })
+    }
+}
+
+impl<T> Deref for Arena<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        // SAFETY: the mapping holds at least `len` Ts from its start, which is aligned to a page; `T` is
+        // `Zeroable`, so the zeros that it began with are Ts, and it was written only as Ts since. The
+        // bytes are borrowed from `self` like the slice.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.len) }
+    }
+}
+
+impl<T> DerefMut for Arena<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`; and `self` is borrowed exclusively for as long as the slice.
+        unsafe { std::slice::from_raw_parts_mut(self.map.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arena_is_zero_and_keeps_what_is_written() {
+        for len in [0, 1, 1_000, 700_000] {
+            let mut arena: Arena<u32> = Arena::new(len).unwrap();
+            assert_eq!(arena.len(), len);
+            assert!(arena.iter().all(|&word| word == 0));
+            for (at, word) in arena.iter_mut().enumerate() {
+                *word = at as u32;
+            }
+            assert!(arena
+                .iter()
+                .enumerate()
+                .all(|(at, &word)| word == at as u32));
+        }
+        assert!(Arena::<u64>::new(usize::MAX).is_err());
+        assert!(Arena::<u64>::new(usize::MAX / 8).is_err());
+    }
+}
