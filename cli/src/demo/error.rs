@@ -37,6 +37,12 @@ pub enum DemoError {
         /// Hosts asked for.
         hosts: u32,
     },
+    /// A player could not join.
+    #[error("a player could not join (status {status:#x}); the engine must be new and have room for all players")]
+    NotJoined {
+        /// What the engine answered.
+        status: u16,
+    },
     /// More moves than a host can plan.
     #[error(
         "{moves} moves are more than the {limit} that are planned at most; lower --rate, --seconds or --scale"
@@ -77,7 +83,9 @@ impl DemoError {
             DemoError::Child(ChildError::Start { .. }) | DemoError::System { .. } => {
                 Ending::Environment
             }
-            DemoError::Child(ChildError::Stuck { .. }) | DemoError::Silent { .. } => Ending::Peer,
+            DemoError::Child(ChildError::Stuck { .. })
+            | DemoError::Silent { .. }
+            | DemoError::NotJoined { .. } => Ending::Peer,
             DemoError::Host(HostError::Attach(AttachError::Refused(refusal)))
                 if refusal.code == RefusalCode::Pages =>
             {

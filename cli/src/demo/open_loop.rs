@@ -211,10 +211,13 @@ impl<'f> Flight<'f> {
 #[derive(Debug)]
 pub struct Got {
     /// Its number, counted from that of the load's first move.
-    number: u64,
-    status: u16,
-    len: usize,
-    words: [u64; REPLY_WORDS],
+    pub number: u64,
+    /// Its status.
+    pub status: u16,
+    /// Bytes of its payload.
+    pub len: usize,
+    /// The first of these.
+    pub words: [u64; REPLY_WORDS],
 }
 
 impl Flown {

@@ -86,6 +86,10 @@ pub struct Traffic {
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub players: u32,
 
+    /// Send bare moves: no sessions, no treasures or players near by, no boards.
+    #[arg(long)]
+    pub bare: bool,
+
     /// Lanes that carry them.
     #[arg(long, value_name = "COUNT", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(1..=64))]

@@ -11,12 +11,14 @@
 //! was full, which is the engine's doing, or this host did not get round to it.
 
 use ironhoard::host::{HostError, Lane};
-use ironhoard_hunt::record::{KIND_MOVE, MOVE_BYTES};
+use ironhoard_hunt::record::MOVE_BYTES;
+use ironhoard_hunt::request::KIND_PLAY;
 
 use crate::bench::clock::Clock;
 use crate::demo::open_loop::{Flown, Got};
 
-use super::stream::LanePlan;
+use super::judge;
+use super::stream::{LanePlan, Plan};
 
 /// The most moves sent, and answers taken, before it is the next lane's turn.
 const BURST: usize = 32;
@@ -66,8 +68,9 @@ pub struct Flight {
     pub trouble: Option<String>,
 }
 
-/// Flies `plans` through `lanes`, one each.
-pub fn fly(lanes: &mut [Lane], plans: &[LanePlan], course: &Course) -> Flight {
+/// Flies a plan through `lanes`, one part each.
+pub fn fly(lanes: &mut [Lane], plan: &Plan, course: &Course) -> Flight {
+    let plans = &plan.lanes;
     let tick_ns = course.clock.ns(1 << 20) / f64::from(1 << 20);
     let mut flights: Vec<LaneFlight> = plans
         .iter()
@@ -79,6 +82,7 @@ pub fn fly(lanes: &mut [Lane], plans: &[LanePlan], course: &Course) -> Flight {
     }
     let mut loop_ = Loop {
         course,
+        kind: plan.kind,
         late_ticks: (LATE_NS / tick_ns) as u64,
         patience_ticks: (PATIENCE_NS / tick_ns) as u64,
         last_news: start,
@@ -138,6 +142,7 @@ impl From<HostError> for Trouble {
 
 struct Loop<'c> {
     course: &'c Course,
+    kind: u16,
     late_ticks: u64,
     patience_ticks: u64,
     last_news: u64,
@@ -203,7 +208,7 @@ impl Loop<'_> {
             for (index, word) in plan.moves[at].iter().enumerate() {
                 claim.put_u64(index, *word);
             }
-            let number = claim.commit(KIND_MOVE);
+            let number = claim.commit(self.kind);
             if at == 0 {
                 flight.first_number = number;
             }
@@ -234,7 +239,10 @@ impl Loop<'_> {
             let due = flight.sent_at.get(index).or(flight.due.get(index));
             let latency = now.saturating_sub(due.copied().unwrap_or(now));
             flight.flown.latencies.push(latency);
-            let got = Got::new(&reply, flight.first_number);
+            let mut got = Got::new(&reply, flight.first_number);
+            if self.kind == KIND_PLAY {
+                judge::as_bare(&mut got, &reply, plan.scores.get(index).copied().flatten());
+            }
             flight.flown.judge(index, &got, plan.answers.get(index));
         }
         drop(replies);

@@ -7,6 +7,7 @@ use ironhoard::attach::Wishes;
 use ironhoard::host::{Host, HostOptions, Lane};
 use ironhoard::region::PageMode;
 use ironhoard_hunt::map::{MapMemory, StreetMap};
+use ironhoard_hunt::tag::WorldSecret;
 
 use crate::bench::clock::Clock;
 use crate::cores::pin;
@@ -20,6 +21,7 @@ use super::args::LoadHostArguments;
 use super::flight::{fly, Course};
 use super::profile::{Profile, Shape};
 use super::result::Found;
+use super::sessions::join_all;
 use super::stream::Plan;
 
 /// How long the engine may take to answer the attach: it may still be setting up its players.
@@ -42,7 +44,7 @@ pub fn run(arguments: &LoadHostArguments) -> Result<Ending, Failure> {
         seconds: arguments.seconds,
         scale: arguments.scale,
     };
-    let plan = plan(arguments, &shape, &mut reporter)?;
+    let plan = plan(arguments, &shape, &mut lanes, &mut reporter)?;
     let course = Course {
         clock: Clock::calibrate(),
         saturates: shape.profile == Profile::Saturated,
@@ -53,7 +55,7 @@ pub fn run(arguments: &LoadHostArguments) -> Result<Ending, Failure> {
         return Ok(Ending::Done); // the parent is gone: nobody wants to know
     }
     let before = preemptions();
-    let flight = fly(&mut lanes, &plan.lanes, &course);
+    let flight = fly(&mut lanes, &plan, &course);
     let preempted = preemptions().saturating_sub(before);
     let mut found = Found::new(plan, &flight, &course.clock, shape.spike());
     let terms = host.terms();
@@ -89,10 +91,25 @@ pub fn attach(socket: &std::path::Path, lanes: u32, pages: PageMode) -> Result<H
 fn plan(
     arguments: &LoadHostArguments,
     shape: &Shape,
+    lanes: &mut [Lane],
     reporter: &mut Reporter,
 ) -> Result<Plan, Failure> {
     let map = Arc::new(StreetMap::load_into(&arguments.map, MapMemory::File)?);
     let due_ns = shape.due_ns();
+    let traffic = &arguments.traffic;
+    let keys = match traffic.bare {
+        true => None,
+        false => {
+            let secret = WorldSecret::from_seed(traffic.seed);
+            Some(join_all(lanes, traffic.players, &secret)?)
+        }
+    };
     let mut progress = |planned| reporter.say(&Report::Progress(planned));
-    Ok(Plan::new(&map, &arguments.traffic, &due_ns, &mut progress)?)
+    Ok(Plan::new(
+        &map,
+        traffic,
+        keys.as_deref(),
+        &due_ns,
+        &mut progress,
+    )?)
 }

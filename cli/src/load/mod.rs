@@ -19,9 +19,11 @@ mod engine;
 mod flight;
 mod hgrm;
 mod host;
+mod judge;
 mod profile;
 pub mod result;
 mod run;
+mod sessions;
 mod stream;
 mod table;
 

@@ -200,6 +200,7 @@ impl Load<'_> {
         let core = self.cores.hosts.first().copied().flatten();
         words.extend(core.map(|core| option("core", core.to_string())));
         words.extend(self.cores.shared.then(|| "--gives-way".into()));
+        words.extend(traffic.bare.then(|| "--bare".into()));
         words
     }
 }

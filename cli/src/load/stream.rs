@@ -11,11 +11,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use ironhoard_hunt::game::{GameOptions, DEFAULT_MAX_SPEED_CM_S};
-use ironhoard_hunt::map::StreetMap;
+use ironhoard_hunt::game::{GameOptions, Outcome, DEFAULT_MAX_SPEED_CM_S};
+use ironhoard_hunt::map::{Point, StreetMap};
 use ironhoard_hunt::oracle::{City, Oracle};
-use ironhoard_hunt::record::MOVE_BYTES;
-use ironhoard_hunt::tag::WorldSecret;
+use ironhoard_hunt::record::{Code, KIND_MOVE, MOVE_BYTES, MOVE_TAG};
+use ironhoard_hunt::request::KIND_PLAY;
+use ironhoard_hunt::tag::{PlayerKey, WorldSecret};
 use ironhoard_hunt::walk::{BadRates, Behaviour, HotSpotOptions, Step, WalkOptions, Walkers};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
@@ -37,6 +38,8 @@ pub struct LanePlan {
     pub due_ns: Vec<u64>,
     /// What must come back.
     pub answers: Vec<Answer>,
+    /// The player's score after each move, if the reply must hold one; empty for bare moves.
+    pub scores: Vec<Option<i64>>,
 }
 
 /// All that is sent.
@@ -45,6 +48,8 @@ pub struct Plan {
     pub lanes: Vec<LanePlan>,
     /// Moves by what their walkers meant by them.
     pub behaviours: BTreeMap<String, u64>,
+    /// Kind of all requests.
+    pub kind: u16,
 }
 
 impl Plan {
@@ -52,6 +57,7 @@ impl Plan {
     pub fn new(
         map: &Arc<StreetMap>,
         traffic: &Traffic,
+        keys: Option<&[PlayerKey]>,
         due_ns: &[u64],
         progress: &mut dyn FnMut(u64) -> Result<(), DemoError>,
     ) -> Result<Plan, DemoError> {
@@ -66,12 +72,19 @@ impl Plan {
         let mut plan = Plan {
             lanes: (0..traffic.lanes).map(|_| LanePlan::default()).collect(),
             behaviours: BTreeMap::new(),
+            kind: if keys.is_some() { KIND_PLAY } else { KIND_MOVE },
         };
+        let mut scores = Scores::default();
         for (index, &due_ns) in due_ns.iter().enumerate() {
-            let (bytes, what) = players.next();
+            let (mut bytes, what) = players.next();
             *plan.behaviours.entry(what.to_owned()).or_default() += 1;
             let right = oracle.answer(&bytes);
-            let lane = &mut plan.lanes[(player(&bytes) % u64::from(traffic.lanes)) as usize];
+            let player = player(&bytes);
+            let lane = &mut plan.lanes[(player % u64::from(traffic.lanes)) as usize];
+            if let Some(key) = keys.and_then(|keys| keys.get(player as usize)) {
+                sign_for_session(&mut bytes, key, right.code == Code::BadTag);
+                lane.scores.push(scores.after(player, &right));
+            }
             lane.moves.push(words(&bytes));
             lane.due_ns.push(due_ns);
             lane.answers.push(Answer {
@@ -89,6 +102,35 @@ impl Plan {
     /// How many moves there are.
     pub fn moves(&self) -> usize {
         self.lanes.iter().map(|lane| lane.moves.len()).sum()
+    }
+}
+
+/// Signs a move for its session: rightly, or as wrongly as it was signed for its player.
+fn sign_for_session(bytes: &mut [u8; MOVE_BYTES], key: &PlayerKey, is_forged: bool) {
+    key.sign(bytes);
+    bytes[MOVE_TAG.start] ^= u8::from(is_forged);
+}
+
+/// What players have earned: a point for each whole decimetre of the straight way of each step.
+#[derive(Default)]
+struct Scores {
+    known: HashMap<u64, (Point, i64)>,
+}
+
+impl Scores {
+    /// The score that the reply to a move must hold. A stranger is told none.
+    fn after(&mut self, player: u64, right: &Outcome) -> Option<i64> {
+        let place = right.reply.and_then(|reply| reply.place);
+        let is_step =
+            right.code == Code::Accepted && right.reply.is_some_and(|reply| !reply.is_duplicate);
+        if let (true, Some(place)) = (is_step, place) {
+            let (last, score) = self.known.get(&player).copied().unwrap_or((place, 0));
+            let way_cm = u128::from(last.distance_squared(&place)).isqrt();
+            self.known
+                .insert(player, (place, score + way_cm as i64 / 10));
+        }
+        let score = self.known.get(&player).map(|known| known.1);
+        score.filter(|_| right.code != Code::BadTag)
     }
 }
 
@@ -162,11 +204,11 @@ mod tests {
     use super::*;
     use ironhoard::region::PageMode;
     use ironhoard_hunt::map::{generate, GenerateOptions};
-    use ironhoard_hunt::record::Code;
 
     fn traffic() -> Traffic {
         Traffic {
             players: 40,
+            bare: true,
             lanes: 3,
             retries: 5.0,
             reordered: 10.0,
@@ -182,7 +224,7 @@ mod tests {
     fn plan(traffic: &Traffic, moves: u64) -> Plan {
         let map = generate(&GenerateOptions::city(2_000, 1), &mut |_, _| {}).unwrap();
         let due: Vec<u64> = (0..moves).collect();
-        Plan::new(&Arc::new(map), traffic, &due, &mut |_| Ok(())).unwrap()
+        Plan::new(&Arc::new(map), traffic, None, &due, &mut |_| Ok(())).unwrap()
     }
 
     #[test]
@@ -235,7 +277,10 @@ mod tests {
         }
         // What overtakes may also be a retry of the same move, and then the move itself is the repeat.
         let reordered = plan.behaviours[REORDERED];
-        assert!(overtaken * 10 >= reordered * 9, "{overtaken} of {reordered}");
+        assert!(
+            overtaken * 10 >= reordered * 9,
+            "{overtaken} of {reordered}"
+        );
     }
 
     #[test]
