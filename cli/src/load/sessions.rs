@@ -22,7 +22,8 @@ pub fn join_all(
     players: u32,
     secret: &WorldSecret,
 ) -> Result<Vec<PlayerKey>, DemoError> {
-    let mut keys = vec![PlayerKey::default(); players as usize];
+    // Each is replaced by the key of the session.
+    let mut keys = vec![secret.player_key(0); players as usize];
     let count = lanes.len();
     for (index, lane) in lanes.iter_mut().enumerate() {
         let mut sent = (index as u32..players).step_by(count);
