@@ -84,7 +84,8 @@ mod tests {
         for _ in 0..100_000 {
             let draw = random.random::<u32>();
             let place = spots.sums.partition_point(|&sum| sum < draw);
-            counts[place.min(counts.len() - 1)] += 1;
+            let last = counts.len() - 1;
+            counts[place.min(last)] += 1;
         }
         counts
     }
