@@ -28,6 +28,7 @@
 //! The key is 16 bytes and not 32 because 55 is the most that fits one block: 69 ns against 98.
 //! A tag says who speaks. It does not hide the move, and repeats are the sequence window's business.
 
+use bytemuck::Zeroable;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -45,7 +46,7 @@ const OPERATOR_LABEL: &[u8; 22] = b"ironhoard operator key";
 pub struct WorldSecret([u8; 32]);
 
 /// What one player signs its moves with. Not shown by `Debug`.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Zeroable)]
 pub struct PlayerKey([u8; 16]);
 
 impl WorldSecret {

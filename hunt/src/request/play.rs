@@ -145,6 +145,23 @@ impl List {
     }
 }
 
+impl List {
+    /// As [`List::add`]; but where the list holds the same thing already, the nearer one stays alone.
+    #[inline]
+    pub fn add_once(&mut self, found: Found) {
+        let count = usize::from(self.count);
+        let same = self.entries().iter().position(|entry| entry.id == found.id);
+        if let Some(at) = same {
+            if self.entries[at] <= found {
+                return;
+            }
+            self.entries.copy_within(at + 1..count, at);
+            self.count -= 1;
+        }
+        self.add(found);
+    }
+}
+
 impl PlayReply {
     /// How many bytes the reply takes.
     #[inline]
