@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytemuck::Zeroable;
 
-use crate::arena::Arena;
+use crate::arena::{prefetch, Arena};
 use crate::map::{Point, StreetMap};
 use crate::record::{Code, Move, Reply, MOVE_BYTES, MOVE_KIND_STEP};
 use crate::tag::{PlayerKey, WorldSecret};
@@ -210,6 +210,12 @@ impl Game {
     #[inline]
     pub(crate) fn player(&mut self, index: u32) -> &mut Player {
         &mut self.players[index as usize]
+    }
+
+    /// Asks the cache for a player.
+    #[inline]
+    pub(crate) fn prefetch(&self, index: u32) {
+        prefetch(&self.players, index as usize);
     }
 
     /// All players.

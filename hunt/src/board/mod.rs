@@ -22,7 +22,7 @@ mod tree_tests;
 
 use bytemuck::Zeroable;
 
-use crate::arena::Arena;
+use crate::arena::{prefetch, Arena};
 use crate::request::Standing;
 use key::Key;
 use tree::{Inserted, Tree};
@@ -238,6 +238,12 @@ impl Board {
         self.tree.clear();
         self.season_stamp = self.next_stamp;
         self.season = self.season.saturating_add(1);
+    }
+
+    /// Asks the cache for a player's line of the table.
+    #[inline]
+    pub(crate) fn prefetch(&self, player: u32) {
+        prefetch(&self.table, player as usize);
     }
 
     fn on_board(&self, player: u32) -> Result<Option<Score>, BoardError> {

@@ -17,14 +17,15 @@ use std::io::Error;
 use bytemuck::Zeroable;
 
 use super::treasures::Spot;
-use crate::arena::Arena;
+use crate::arena::{prefetch, Arena};
 use crate::map::{Point, StreetMap};
 use crate::request::{Found, List};
 
 /// The least side of a cell: 2¹³ cm.
 const LEAST_SHIFT: u32 = 13;
-/// The farthest that players see each other, in cm: a side of the smallest cell.
-pub const FARTHEST_CM: u32 = 1 << LEAST_SHIFT;
+/// The farthest that players see each other, in cm: half the side of the smallest cell, so that what is
+/// seen lies in two columns and two rows.
+pub const FARTHEST_CM: u32 = 1 << (LEAST_SHIFT - 1);
 /// The most players that one question looks at.
 const MOST_LOOKED_AT: u32 = 64;
 /// As many cells as nodes are enough, and never fewer than this.
@@ -143,6 +144,12 @@ impl Crowd {
         })
     }
 
+    /// Asks the cache for a player.
+    #[inline]
+    pub(crate) fn prefetch(&self, player: u32) {
+        prefetch(&self.players, player as usize);
+    }
+
     /// When a player was last heard of.
     pub fn seen(&self, player: u32) -> u16 {
         self.players[player as usize].seen
@@ -161,25 +168,30 @@ impl Crowd {
         let square = radius as u64 * radius as u64;
         let (columns, rows) = self.grid.around(place, radius);
         let mut left = MOST_LOOKED_AT;
-        for row in rows.0..=rows.1 {
-            for column in columns.0..=columns.1 {
-                let mut next = self.cells[(row * self.grid.width + column) as usize];
-                while next != 0 {
-                    if left == 0 {
-                        list.is_cut = true;
-                        return list;
-                    }
-                    left -= 1;
-                    let other = &self.players[next as usize - 1];
-                    let distance = place.distance_squared(&other.place());
-                    if distance <= square && next - 1 != player {
-                        list.add(Found {
-                            distance_dm: (distance.isqrt() / 10) as u32,
-                            id: next - 1,
-                        });
-                    }
-                    next = other.next;
+        let cells = (rows.0..=rows.1)
+            .flat_map(|row| (columns.0..=columns.1).map(move |column| (row, column)))
+            .map(|(row, column)| self.cells[(row * self.grid.width + column) as usize]);
+        let mut firsts = [0; 4];
+        for (first, head) in firsts.iter_mut().zip(cells) {
+            *first = head;
+            prefetch(&self.players, (head as usize).wrapping_sub(1));
+        }
+        for mut next in firsts {
+            while next != 0 {
+                if left == 0 {
+                    list.is_cut = true;
+                    return list;
                 }
+                left -= 1;
+                let other = &self.players[next as usize - 1];
+                let distance = place.distance_squared(&other.place());
+                if distance <= square && next - 1 != player {
+                    list.add(Found {
+                        distance_dm: (distance.isqrt() / 10) as u32,
+                        id: next - 1,
+                    });
+                }
+                next = other.next;
             }
         }
         list

@@ -9,7 +9,7 @@ use std::io::Error;
 
 use bytemuck::Zeroable;
 
-use crate::arena::Arena;
+use crate::arena::{prefetch, Arena};
 
 /// Entries in the pool for each treasure.
 const ENTRIES_EACH: usize = 24;
@@ -157,6 +157,12 @@ impl Table {
         slot.node = self.free_slot;
         self.free_slot = at + 1;
         self.live -= 1;
+    }
+
+    /// Asks the cache for the list of a node.
+    #[inline]
+    pub fn prefetch(&self, node: u32) {
+        prefetch(&self.first, node as usize);
     }
 
     /// The treasures in reach of a node, and how far each is: (place, decimetres).

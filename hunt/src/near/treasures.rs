@@ -112,6 +112,13 @@ impl Treasures {
         })
     }
 
+    /// Asks the cache for what lies near a place.
+    #[inline]
+    pub(crate) fn prefetch(&self, spot: &Spot) {
+        self.table.prefetch(spot.from);
+        self.table.prefetch(spot.to);
+    }
+
     /// The treasures within reach of a place, nearest first.
     #[inline]
     pub fn near(&mut self, map: &StreetMap, spot: &Spot) -> List {

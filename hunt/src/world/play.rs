@@ -15,6 +15,7 @@
 //! it lists nothing.
 
 use super::Hunt;
+use crate::arena::prefetch;
 use crate::board::Change;
 use crate::event::{Audience, Event, EventKind};
 use crate::map::Point;
@@ -36,6 +37,7 @@ impl Hunt {
         let Some(index) = self.game.index(step.player) else {
             return (Code::UnknownPlayer, stranger(&step));
         };
+        self.foresee(index, &step);
         let verb = PlayVerb::from_number(step.kind);
         let is_signed = match verb {
             Some(PlayVerb::Join) => self.game.own_key(index).has_signed(bytes),
@@ -68,6 +70,18 @@ impl Hunt {
             PlayVerb::Step | PlayVerb::Claim => self.step(index, &step, verb),
             PlayVerb::Join | PlayVerb::Resume | PlayVerb::Leave => self.attend(index, &step, verb),
         }
+    }
+
+    /// Asks the cache for all that a step will read, while the tag is computed. A wrong tag wastes that.
+    #[inline]
+    fn foresee(&self, index: u32, step: &Move) {
+        self.game.prefetch(index);
+        self.crowd.prefetch(index);
+        self.boards[0].prefetch(index);
+        self.treasures.prefetch(&spot(step));
+        prefetch(self.map.arcs_from(step.from), 0);
+        // Read and not used: nothing waits for it before the step does.
+        std::hint::black_box((self.map.point(step.from), self.map.point(step.to)));
     }
 
     /// A step of a player in a session, perhaps with a claim.
