@@ -11,8 +11,9 @@ use crate::bench::engine::LARGEST_ECHO;
 use crate::exit;
 use crate::load::args::{LoadArguments, LoadEngineArguments, LoadHostArguments};
 use crate::map::args::MapCommand;
+use crate::replay::ReplayArguments;
 use crate::serve::args::ServeArguments;
-use crate::{demo, load, serve};
+use crate::{demo, load, replay, serve};
 
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
@@ -46,6 +47,9 @@ pub enum Command {
     /// Run the treasure-hunt engine.
     #[command(after_help = serve::args::EXAMPLES)]
     Serve(ServeArguments),
+    /// Play a recording of `serve --record` again, and compare.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(ReplayArguments),
     /// Make maps, and look into them.
     #[command(after_help = exit::HELP)]
     Map {

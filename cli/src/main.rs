@@ -9,6 +9,7 @@ mod exit;
 mod load;
 mod map;
 mod notes;
+mod replay;
 mod report;
 mod serve;
 mod usage;
@@ -62,6 +63,7 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
             role: EngineRole::Load(arguments),
         } => load::run_engine(&arguments),
         Command::Serve(arguments) => serve::run(&arguments, report),
+        Command::Replay(arguments) => replay::run(&arguments, report),
         Command::Map { map } => map::command::run(&map, report),
         Command::Host(arguments) => demo::run_host(&arguments),
         Command::Engine {

@@ -115,7 +115,8 @@ proptest! {
 
     #[test]
     fn a_board_equals_the_one_on_paper(
-        deeds in prop::collection::vec(deed(), 1..1_200), entries in prop_oneof![Just(1), Just(90), Just(PLAYERS)],
+        deeds in prop::collection::vec(deed(), 1..1_200),
+        entries in prop_oneof![Just(1), Just(90), Just(PLAYERS)],
     ) {
         let mut board = Board::new(entries, PLAYERS).unwrap();
         let mut paper = Paper::of(entries as usize);

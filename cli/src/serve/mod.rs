@@ -78,7 +78,7 @@ pub fn engine(
     bound: &mut dyn FnMut(),
 ) -> Result<Served, ServeError> {
     let map = Arc::new(map);
-    let options = hunt_options(arguments, secret(arguments)?);
+    let options = hunt_options(arguments, secret(arguments.secret_file.as_deref(), arguments.seed)?);
     let hunt = Hunt::new(map.clone(), &options)?;
     let recorder = match &arguments.record {
         Some(path) => Some(recorder(path, &options, &map)?),
@@ -163,20 +163,23 @@ fn engine_options(arguments: &ServeArguments, socket: &Path) -> EngineOptions {
     }
 }
 
-fn secret(arguments: &ServeArguments) -> Result<WorldSecret, ServeError> {
-    let Some(path) = &arguments.secret_file else {
+/// The world's secret: out of the file, else out of the seed.
+pub fn secret(file: Option<&Path>, seed: u64) -> Result<WorldSecret, ServeError> {
+    let Some(path) = file else {
         tracing::warn!(
-            seed = arguments.seed,
+            seed,
             "the players' keys come from a seed that everybody knows: good for trying out only; \
              give --secret-file for more"
         );
-        return Ok(WorldSecret::from_seed(arguments.seed));
+        return Ok(WorldSecret::from_seed(seed));
     };
     let text = std::fs::read_to_string(path).map_err(|source| ServeError::SecretFile {
-        path: path.clone(),
+        path: path.to_owned(),
         source,
     })?;
-    let not_hexadecimal = || ServeError::Secret { path: path.clone() };
+    let not_hexadecimal = || ServeError::Secret {
+        path: path.to_owned(),
+    };
     let bytes = hexadecimal(text.trim()).ok_or_else(not_hexadecimal)?;
     Ok(WorldSecret::new(bytes))
 }

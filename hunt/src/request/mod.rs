@@ -3,11 +3,11 @@
 //! | kind | request | bytes | signed by | reply |
 //! |---|---|---|---|---|
 //! | 1 | [a bare move](crate::record) | 48 | player | [32 bytes](crate::record::Reply) |
-//! | 2 | [play](Play): step, claim, join, resume, leave | 48 | session, or player | [48 bytes](PlayReply), then lists |
-//! | 3 | [board query](BoardQuery): info, top, page, around, rank | 24 | nobody | [32 bytes](BoardReply), then rows |
-//! | 4 | [operate](Operate): scores, seasons, treasures | 48 | operator | [48 bytes](OperateReply) |
-//! | 5 | statistics | 0 | nobody | words |
-//! | 6 | [area query](AreaQuery): treasures around a node | 16 | nobody | [8 bytes](AreaReply), then entries |
+//! | 2 | [play](PlayVerb) | 48 | session, or player | [48 bytes](PlayReply), then lists |
+//! | 3 | [board query](BoardQuery) | 24 | nobody | [32 bytes](BoardReply), then rows |
+//! | 4 | [operate](Operate) | 48 | operator | [48 bytes](OperateReply) |
+//! | 5 | statistics | 0 | nobody | [words](crate::statistics::Statistics) |
+//! | 6 | [area query](AreaQuery) | 16 | nobody | [8 bytes](AreaReply), then entries |
 //!
 //! The reply record's kind is the [`Code`](crate::record::Code). A request of a wrong size or an unknown
 //! kind, verb or flag is `Malformed` and answered without a payload; spare bytes are zero, and anything

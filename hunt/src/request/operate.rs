@@ -7,8 +7,9 @@
 //!  │  u16       │ u8   │      │ u16   │      │ u32      │ u32      │ u64           │           │ 16 B │
 //!
 //!  reply, 48 bytes
-//!  0         2      3       4       6      8          12         16       24      32     36       40        44
-//!  ├ operator ┼ verb ┼ marks ┼ board ┼ zero ┼ sequence ┼ treasure ┼ player ┼ score ┼ rank ┼ shared ┼ entries ┼ season ┤
+//!  0          2      3       4       6      8          12         16     24     32     36       40    44
+//!  ├ operator ┼ verb ┼ marks ┼ board ┼ zero ┼ sequence ┼ treasure ┼ player ┼ score ┼ rank ┼ shared ┼ … ┤
+//!    and at 40 the entries of the board, at 44 its season, u32 each
 //! ```
 //!
 //! An operator's sequences are judged like a player's, except that only what *changed the game* is

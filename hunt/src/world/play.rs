@@ -4,7 +4,7 @@
 //!
 //! | after step | rule | code | sequence used | strike |
 //! |---|---|---|---|---|
-//! | 2 | a join is signed with the player's own key, all else with that of the session, if there is one | `BadTag` | no | no |
+//! | 2 | the tag: a join by the player's own key, all else by the session's, if any | `BadTag` | no | no |
 //! | 6 | a step or claim needs a session; resume and leave must name it | `NoSession` | no | no |
 //! | 6 | a join finds a place | `SessionsFull` | no | no |
 //! | 10 | the claimed treasure is there | `NoTreasure` | yes | no |
