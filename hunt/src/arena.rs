@@ -1,29 +1,34 @@
-//! Arenas: all memory of a kind, taken at start, on the largest pages that the kernel gives.
+//! Arenas: all memory of a kind, mapped at start, on the largest pages that the kernel gives.
 //!
 //! ```text
-//!   new(n) ── map ── advise 2 MiB ── touch each page ──▶ [T; n], all zero; never grows, never moves
+//!   new(n) ── map ── advise 2 MiB ──▶ [T; n], all zero; never grows, never moves
+//!                         └─▶ a thread of its own populates it, 2 MiB at a time, and ends
 //! ```
 //!
 //! The state of millions of players is read at random: on 4 KiB pages most reads miss the TLB as well
 //! as the cache. So arenas are anonymous memory for which 2 MiB pages were asked; where the kernel has
-//! none they are small pages, and all is as before but slower. Each page is touched here, so that no
-//! request pays for a page fault, and a lack of memory shows at start.
+//! none they are small pages, and all is as before but slower.
+//!
+//! Zeroing half a gigabyte takes longer than starting everything else, so large arenas are populated
+//! beside the engine. Until that is done (a second, say), a request may be the first to touch a page,
+//! and waits for it. A limit on memory that is too small shows in that time.
 
 #![allow(unsafe_code)]
 
 use std::io::Error;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex};
 
 use bytemuck::Zeroable;
-use memmap2::{Advice, MmapMut};
+use memmap2::{Advice, MmapMut, MmapRaw};
 
 const SMALL_PAGE: usize = 4 << 10;
 const HUGE_PAGE: usize = 2 << 20;
 
 /// A fixed number of `T`s, zero at first.
 pub(crate) struct Arena<T> {
-    map: MmapMut,
+    map: Arc<MmapRaw>,
     len: usize,
     what: PhantomData<T>,
 }
@@ -42,21 +47,36 @@ impl<T: Zeroable + Copy> Arena<T> {
         } else {
             HUGE_PAGE
         };
-        let mut map =
-            MmapMut::map_anon(bytes.checked_next_multiple_of(page).ok_or_else(too_large)?)?;
+        let whole = bytes.checked_next_multiple_of(page).ok_or_else(too_large)?;
+        let map = Arc::new(MmapRaw::from(MmapMut::map_anon(whole)?));
         if page == HUGE_PAGE {
             // Refused where the kernel was built without such pages; then small ones must do.
             let _ = map.advise(Advice::HugePage);
-        }
-        for page in map.chunks_mut(SMALL_PAGE) {
-            // Written through a black box: the compiler knows that the memory is zero already.
-            page[0] = std::hint::black_box(0);
+            let kept = map.clone();
+            // Without a thread, pages come when they are touched.
+            let _ = std::thread::Builder::new()
+                .name("populate".to_owned())
+                .spawn(move || populate(&kept));
         }
         Ok(Arena {
             map,
             len,
             what: PhantomData,
         })
+    }
+}
+
+/// Makes the kernel give all pages. One arena at a time: two would only be in each other's way.
+fn populate(map: &MmapRaw) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock();
+    for start in (0..map.len()).step_by(HUGE_PAGE) {
+        if map
+            .advise_range(Advice::PopulateWrite, start, HUGE_PAGE)
+            .is_err()
+        {
+            return; // before Linux 5.14, or out of memory: pages come when they are touched
+        }
     }
 }
 
@@ -79,8 +99,9 @@ impl<T> Deref for Arena<T> {
     #[inline(always)]
     fn deref(&self) -> &[T] {
         // SAFETY: the mapping holds at least `len` Ts from its start, which is aligned to a page; `T` is
-        // `Zeroable`, so the zeros that it began with are Ts, and it was written only as Ts since. The
-        // bytes are borrowed from `self` like the slice.
+        // `Zeroable`, so the zeros that it began with are Ts, and it was written only as Ts since. It
+        // lives as long as `self`, which the slice borrows. The thread that populates it reads and
+        // writes no byte: it asks the kernel for pages, which changes no content.
         unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.len) }
     }
 }

@@ -54,7 +54,10 @@ pub(super) struct Table {
     /// Of each node, its first entry's number plus one.
     first: Arena<u32>,
     entries: Arena<Entry>,
+    /// The first entry's number plus one that was given back; 0 for none.
     free_entry: u32,
+    /// Entries from here on were never used.
+    used_entries: u32,
     free_entries: u32,
     pub live: u32,
     pub alone: u32,
@@ -68,7 +71,8 @@ impl Table {
             free_slot: u32::from(slots > 0),
             first: Arena::new(nodes as usize)?,
             entries: Arena::new(entries)?,
-            free_entry: u32::from(entries > 0),
+            free_entry: 0,
+            used_entries: 0,
             free_entries: entries as u32,
             live: 0,
             alone: 0,
@@ -76,9 +80,6 @@ impl Table {
         let chain = |at: usize, len: usize| if at + 1 < len { at as u32 + 2 } else { 0 };
         for (at, slot) in table.slots.iter_mut().enumerate() {
             slot.node = chain(at, slots);
-        }
-        for (at, entry) in table.entries.iter_mut().enumerate() {
-            entry.next = chain(at, entries);
         }
         Ok(table)
     }
@@ -191,9 +192,16 @@ impl Table {
     }
 
     fn link(&mut self, node: u32, slot: u32, distance_dm: u32) {
-        let number = self.free_entry;
+        let number = match self.free_entry {
+            0 => self.used_entries + 1,
+            free => free,
+        };
         let entry = &mut self.entries[number as usize - 1];
-        self.free_entry = entry.next;
+        if self.free_entry == number {
+            self.free_entry = entry.next;
+        } else {
+            self.used_entries = number;
+        }
         self.free_entries -= 1;
         let first = &mut self.first[node as usize];
         *entry = Entry {
