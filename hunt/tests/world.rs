@@ -612,7 +612,7 @@ fn bare_moves_are_the_same_players() {
             .collect::<Vec<_>>(),
         [1]
     );
-    assert_eq!(table.play(&step).1.moved.is_duplicate, true);
+    assert!(table.play(&step).1.moved.is_duplicate);
 }
 
 /// A byte, rather a small one: numbers that there are.

@@ -16,7 +16,7 @@ use crate::request::{
 use crate::statistics::{Statistics, STATISTICS_BYTES};
 
 /// The most entries of an answer about an area.
-const MOST_ENTRIES: usize = (LARGEST_REPLY_BYTES - AREA_HEAD_BYTES) / FOUND_BYTES;
+pub(super) const MOST_ENTRIES: usize = (LARGEST_REPLY_BYTES - AREA_HEAD_BYTES) / FOUND_BYTES;
 
 /// The payload of a reply, before it is written.
 pub enum Answer<'h> {
@@ -30,17 +30,10 @@ pub enum Answer<'h> {
     Operate(OperateReply),
     /// To a question about a board: the head, and the rows from this rank on.
     Board(BoardHead, &'h Board, u32),
-    /// To a question about an area.
-    Area(Area),
+    /// To a question about an area: how many treasures are there, and those that are named.
+    Area(u32, &'h [Found]),
     /// To an operator who looks.
     Statistics(Statistics),
-}
-
-/// The treasures of an area.
-pub struct Area {
-    all: u32,
-    named: usize,
-    entries: [Found; MOST_ENTRIES],
 }
 
 impl Answer<'_> {
@@ -53,7 +46,7 @@ impl Answer<'_> {
             Answer::Play(reply) => reply.bytes(),
             Answer::Operate(_) => OPERATE_REPLY_BYTES,
             Answer::Board(head, ..) => BOARD_HEAD_BYTES + usize::from(head.rows) * BOARD_ROW_BYTES,
-            Answer::Area(area) => AREA_HEAD_BYTES + area.named * FOUND_BYTES,
+            Answer::Area(_, named) => AREA_HEAD_BYTES + named.len() * FOUND_BYTES,
             Answer::Statistics(_) => STATISTICS_BYTES,
         }
     }
@@ -101,9 +94,7 @@ impl Answer<'_> {
                     }
                 }
             }
-            Answer::Area(area) => {
-                AreaReply::encode_into(area.all, &area.entries[..area.named], out)
-            }
+            Answer::Area(all, named) => AreaReply::encode_into(*all, named, out),
             Answer::Statistics(statistics) => {
                 if let Some(out) = out.first_chunk_mut() {
                     statistics.encode_into(out);
@@ -143,7 +134,7 @@ pub(super) fn board<'h>(
     let head = BoardHead {
         board: query.board,
         view: query.view,
-        marks: u8::from(is_before) * MARK_ROWS_BEFORE | u8::from(is_after) * MARK_ROWS_AFTER,
+        marks: (u8::from(is_before) * MARK_ROWS_BEFORE) | (u8::from(is_after) * MARK_ROWS_AFTER),
         rows: rows as u16,
         entries: board.len(),
         season: board.season(),
@@ -178,9 +169,10 @@ fn span(query: &BoardQuery, rank: Option<u32>, most: u32) -> (u32, u32) {
     }
 }
 
-/// Answers a question about an area.
+/// Answers a question about an area; `named` has room for [`MOST_ENTRIES`].
 pub(super) fn area<'h>(
     treasures: &mut Treasures,
+    named: &'h mut Vec<Found>,
     map: &StreetMap,
     payload: &[u8],
     limit: usize,
@@ -193,20 +185,16 @@ pub(super) fn area<'h>(
     }
     let fitting = limit.saturating_sub(AREA_HEAD_BYTES) / FOUND_BYTES;
     let most = usize::from(query.count).min(MOST_ENTRIES).min(fitting);
-    let mut area = Area {
-        all: 0,
-        named: 0,
-        entries: [Found::default(); MOST_ENTRIES],
-    };
+    let mut all = 0;
+    named.clear();
     let searched = treasures.around(map, query.node, query.reach_dm, |found| {
-        area.all += 1;
-        if area.named < most {
-            area.entries[area.named] = found;
-            area.named += 1;
+        all += 1;
+        if named.len() < most {
+            named.push(found);
         }
     });
     match searched {
-        Ok(()) => (Code::Accepted, Answer::Area(area)),
+        Ok(()) => (Code::Accepted, Answer::Area(all, named)),
         Err(_) => (Code::AreaTooLarge, Answer::Nothing),
     }
 }

@@ -27,7 +27,7 @@ use crate::near::crowd::Crowd;
 use crate::near::treasures::Treasures;
 use crate::record::{Code, Move, Reply, KIND_MOVE, MOVE_BYTES};
 use crate::request::{
-    KIND_AREA, KIND_BOARD, KIND_OPERATE, KIND_PLAY, KIND_STATISTICS, LARGEST_REPLY_BYTES,
+    Found, KIND_AREA, KIND_BOARD, KIND_OPERATE, KIND_PLAY, KIND_STATISTICS, LARGEST_REPLY_BYTES,
 };
 use crate::session::{Sessions, TICK_SECONDS};
 use crate::statistics::{Statistics, Stopwatch};
@@ -69,6 +69,7 @@ pub struct Hunt {
     boards: Vec<Board>,
     operators: [Operator; OPERATORS as usize],
     events: EventList,
+    named: Vec<Found>,
     rules: Rules,
     now_ns: u64,
     random: u64,
@@ -114,6 +115,7 @@ impl Hunt {
             boards: (0..options.boards).map(board).collect::<Result<_, _>>()?,
             operators: std::array::from_fn(operator),
             events: EventList::default(),
+            named: Vec::with_capacity(ask::MOST_ENTRIES),
             rules: Rules {
                 arm_dm: options.arm_dm,
                 sight_cm: options.sight_cm,
@@ -165,7 +167,13 @@ impl Hunt {
             }
             (KIND_OPERATE, Ok(bytes)) => self.operate(bytes),
             (KIND_BOARD, _) => ask::board(&self.boards, &self.game, payload, limit),
-            (KIND_AREA, _) => ask::area(&mut self.treasures, &self.map, payload, limit),
+            (KIND_AREA, _) => ask::area(
+                &mut self.treasures,
+                &mut self.named,
+                &self.map,
+                payload,
+                limit,
+            ),
             (KIND_STATISTICS, _) if payload.is_empty() => {
                 (Code::Accepted, Answer::Statistics(self.statistics()))
             }
