@@ -64,13 +64,17 @@ fn a_recorded_game_replays_to_the_same_answers_and_state() {
     }
     engine.signal(Signal::TERM);
     assert_eq!(engine.end().status.code(), Some(0));
-    let output = folder.start("replay --json --map city.ihmap game.ihrec").end();
+    let output = folder
+        .start("replay --json --map city.ihmap game.ihrec")
+        .end();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let replayed = json(&output);
     assert_eq!(replayed["requests"], 3, "{replayed}");
     assert_eq!(replayed["same_answers"], true, "{replayed}");
     assert_eq!(replayed["same_state"], true, "{replayed}");
-    let other = folder.start("replay --json --map city.ihmap --seed 2 game.ihrec").end();
+    let other = folder
+        .start("replay --json --map city.ihmap --seed 2 game.ihrec")
+        .end();
     assert_eq!(other.status.code(), Some(2), "{}", text(&other.stderr));
 }
 

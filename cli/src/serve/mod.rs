@@ -78,7 +78,10 @@ pub fn engine(
     bound: &mut dyn FnMut(),
 ) -> Result<Served, ServeError> {
     let map = Arc::new(map);
-    let options = hunt_options(arguments, secret(arguments.secret_file.as_deref(), arguments.seed)?);
+    let options = hunt_options(
+        arguments,
+        secret(arguments.secret_file.as_deref(), arguments.seed)?,
+    );
     let hunt = Hunt::new(map.clone(), &options)?;
     let recorder = match &arguments.record {
         Some(path) => Some(recorder(path, &options, &map)?),
@@ -228,7 +231,12 @@ fn announce(
         "shard 0"
     );
     for line in options.budget(map) {
-        tracing::info!(count = line.count, bytes = line.bytes, "budget: {}", line.what);
+        tracing::info!(
+            count = line.count,
+            bytes = line.bytes,
+            "budget: {}",
+            line.what
+        );
     }
     tracing::info!(
         socket = %socket.display(),
