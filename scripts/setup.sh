@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a fresh checkout on a fresh machine ready: looks for the Rust toolchain, gets npm, Go and the tools
-# of C where it can, fetches the map. May be run again at any time. Changes nothing outside of this folder but Debian
+# Makes a fresh checkout on a fresh machine ready: looks for the Rust toolchain, gets npm, Go and the tools of
+# C where it can, fetches the maps. May be run again at any time. Changes nothing outside of this folder but Debian
 # packages, and those only as root (or with sudo that asks for no password).
 #
 #   scripts/setup.sh
@@ -79,5 +79,12 @@ status=0
 case $status in
     0 | 3) ;; # 3: not available here; fetch-map.sh has said so, and what happens instead
     *) missing "fetching the map failed with status $status" ;;
+esac
+
+status=0
+"$here/scripts/fetch-extract.sh" || status=$?
+case $status in
+    0 | 3) ;; # 3: not available here; fetch-extract.sh has said so
+    *) missing "fetching the extract failed with status $status" ;;
 esac
 say 'ready'

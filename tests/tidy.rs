@@ -269,7 +269,9 @@ fn nothing_is_left_unfinished_and_nothing_names_a_machine() {
     for folder in TEXT {
         for source in sources(
             folder,
-            &["rs", "go", "s", "c", "h", "cpp", "hpp", "in", "md", "sh", "toml"],
+            &[
+                "rs", "go", "s", "c", "h", "cpp", "hpp", "in", "md", "sh", "toml",
+            ],
         ) {
             for (number, line) in source.lines() {
                 for word in UNFINISHED.iter().chain(&NOT_OURS) {

@@ -13,9 +13,11 @@ use crate::bench::fanout::ListenerArguments;
 use crate::bench::fanout_command::{self, FanoutArguments};
 use crate::bench::go::{self, args::GoArguments};
 use crate::exit;
+use crate::load::args::{LoadArguments, LoadEngineArguments, LoadHostArguments};
 use crate::map::args::MapCommand;
+use crate::replay::ReplayArguments;
 use crate::serve::args::ServeArguments;
-use crate::{demo, serve};
+use crate::{demo, load, replay, serve};
 
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
@@ -43,9 +45,15 @@ pub enum Command {
     /// Players walk a real city: every answer is checked, every latency counted.
     #[command(after_help = demo::args::EXAMPLES)]
     Demo(DemoArguments),
+    /// Load an engine as a city would: bursts, retries, crowds; every answer is checked.
+    #[command(after_help = load::args::EXAMPLES)]
+    Load(LoadArguments),
     /// Run the treasure-hunt engine.
     #[command(after_help = serve::args::EXAMPLES)]
     Serve(ServeArguments),
+    /// Play a recording of `serve --record` again, and compare.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(ReplayArguments),
     /// Make maps, and look into them.
     #[command(after_help = exit::HELP)]
     Map {
@@ -70,6 +78,9 @@ pub enum Command {
     /// A host whose instructions are counted; started by the program itself.
     #[command(name = "__steps", hide = true)]
     Steps(StepsArguments),
+    /// The host process of a load; started by the program itself.
+    #[command(name = "__load", hide = true)]
+    LoadHost(LoadHostArguments),
     /// A host process of a demo; started by the program itself.
     #[command(name = "__host", hide = true)]
     Host(HostArguments),
@@ -297,6 +308,8 @@ pub fn payload(text: &str) -> Result<usize, String> {
 pub enum EngineRole {
     /// Judges the moves of a demo.
     Hunt(Box<HuntArguments>),
+    /// Judges the moves of a load, and says what it takes of the machine.
+    Load(Box<LoadEngineArguments>),
     /// Serves a host that measures.
     Bench(EngineArguments),
     /// Responds to floor measurements.

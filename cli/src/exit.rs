@@ -14,6 +14,7 @@
 use std::process::ExitCode;
 
 use ironhoard_hunt::map::MapError;
+use ironhoard_hunt::recording::ReplayError;
 
 use ironhoard::host::HostError;
 
@@ -100,6 +101,9 @@ pub enum Failure {
     /// An engine did not start, or was lost.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A recording cannot be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// A demo has no result.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -118,6 +122,8 @@ impl Failure {
             Failure::Report(_) => Ending::Report,
             Failure::Map(error) => map::command::ending(error),
             Failure::Serve(error) => error.ending(),
+            Failure::Replay(ReplayError::Other(_)) => Ending::Usage,
+            Failure::Replay(_) => Ending::Environment,
             Failure::Demo(error) => error.ending(),
         }
     }

@@ -6,10 +6,13 @@ mod child;
 mod cores;
 mod demo;
 mod exit;
+mod load;
 mod map;
 mod notes;
+mod replay;
 mod report;
 mod serve;
+mod usage;
 
 use std::io::IsTerminal;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -21,6 +24,9 @@ use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use args::{Arguments, Bench, Command, EngineRole};
 use exit::{Ending, Failure};
 use report::Report;
+
+#[global_allocator]
+static ALLOCATOR: usage::Counting = usage::Counting;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -51,7 +57,13 @@ fn run(command: Command, report: &Report) -> Result<Ending, Failure> {
             bench: Bench::Floor(arguments),
         } => bench::floor_command::run(&arguments, report),
         Command::Demo(arguments) => demo::run(&arguments, report),
+        Command::Load(arguments) => load::run(&arguments, report),
+        Command::LoadHost(arguments) => load::run_host(&arguments),
+        Command::Engine {
+            role: EngineRole::Load(arguments),
+        } => load::run_engine(&arguments),
         Command::Serve(arguments) => serve::run(&arguments, report),
+        Command::Replay(arguments) => replay::run(&arguments, report),
         Command::Map { map } => map::command::run(&map, report),
         Command::Host(arguments) => demo::run_host(&arguments),
         Command::Engine {

@@ -55,6 +55,30 @@ fn sigterm_answers_counts_and_leaves_cleanly() {
 }
 
 #[test]
+fn a_recorded_game_replays_to_the_same_answers_and_state() {
+    let folder = Folder::new("record");
+    folder.city();
+    let engine = engine(&folder, "--record game.ihrec --scattered 10 --treasures 10");
+    for _ in 0..3 {
+        assert_eq!(ask(&folder.path("hunt.sock")), MALFORMED);
+    }
+    engine.signal(Signal::TERM);
+    assert_eq!(engine.end().status.code(), Some(0));
+    let output = folder
+        .start("replay --json --map city.ihmap game.ihrec")
+        .end();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let replayed = json(&output);
+    assert_eq!(replayed["requests"], 3, "{replayed}");
+    assert_eq!(replayed["same_answers"], true, "{replayed}");
+    assert_eq!(replayed["same_state"], true, "{replayed}");
+    let other = folder
+        .start("replay --json --map city.ihmap --seed 2 game.ihrec")
+        .end();
+    assert_eq!(other.status.code(), Some(2), "{}", text(&other.stderr));
+}
+
+#[test]
 fn a_second_engine_is_refused_and_the_first_serves_on() {
     let folder = Folder::new("second");
     folder.city();

@@ -1,12 +1,15 @@
 //! The game: the state of all players, and moves applied to it.
 //!
-//! Each player is one cache line in an array that is filled at start and never grows: its key, its
+//! Each player is one cache line in an array that is taken at start and never grows: its key, its
 //! window of sequences, its last accepted place and time, its strikes. A move touches that line, two
 //! nodes and one row of arcs, computes one SHA-256 block and allocates nothing. The rules are in
 //! [`crate::validate`]; here they meet the state. The result depends on the moves and nothing else.
 
 use std::sync::Arc;
 
+use bytemuck::Zeroable;
+
+use crate::arena::{prefetch, Arena};
 use crate::map::{Point, StreetMap};
 use crate::record::{Code, Move, Reply, MOVE_BYTES, MOVE_KIND_STEP};
 use crate::tag::{PlayerKey, WorldSecret};
@@ -48,17 +51,28 @@ pub struct Outcome {
     pub reply: Option<Reply>,
 }
 
-/// All that the engine knows of one player: exactly one cache line.
-#[derive(Clone, Copy)]
+/// What the engine knows of one player: exactly one cache line. A player that was never heard of is
+/// all zero.
+#[derive(Clone, Copy, Zeroable)]
 #[repr(C, align(64))]
-struct Player {
+pub(crate) struct Player {
     key: PlayerKey,
-    window: SequenceWindow,
-    place: Point,
-    time_ms: u32,
-    strikes: u16,
+    pub(crate) window: SequenceWindow,
+    place: [i32; 3],
+    pub(crate) time_ms: u32,
+    pub(crate) strikes: u16,
     is_placed: bool,
+    /// Whose key `key` is. A player's own costs two SHA-256 blocks, so it is computed when it is first
+    /// needed.
+    signs_as: u8,
 }
+
+/// The key was not needed yet.
+const UNKNOWN: u8 = 0;
+/// The key is the player's own.
+const ITSELF: u8 = 1;
+/// The key is that of the player's session.
+const SESSION: u8 = 2;
 
 /// A world with its players.
 ///
@@ -82,8 +96,9 @@ struct Player {
 /// ```
 pub struct Game {
     map: Arc<StreetMap>,
-    players: Vec<Player>,
+    players: Arena<Player>,
     max_speed_cm_s: u32,
+    secret: WorldSecret,
 }
 
 impl Game {
@@ -92,25 +107,15 @@ impl Game {
     /// # Errors
     /// [`GameError::NoMemory`].
     pub fn new(map: Arc<StreetMap>, options: &GameOptions) -> Result<Game, GameError> {
-        let mut players = Vec::new();
-        players
-            .try_reserve_exact(options.players as usize)
-            .map_err(|_| GameError::NoMemory {
-                players: options.players,
-                bytes: u64::from(options.players) * size_of::<Player>() as u64,
-            })?;
-        players.extend((0..u64::from(options.players)).map(|player| Player {
-            key: options.secret.player_key(player),
-            window: SequenceWindow::default(),
-            place: Point { x: 0, y: 0, z: 0 },
-            time_ms: 0,
-            strikes: 0,
-            is_placed: false,
-        }));
+        let players = Arena::new(options.players as usize).map_err(|_| GameError::NoMemory {
+            players: options.players,
+            bytes: u64::from(options.players) * size_of::<Player>() as u64,
+        })?;
         Ok(Game {
             map,
             players,
             max_speed_cm_s: options.max_speed_cm_s,
+            secret: options.secret.clone(),
         })
     }
 
@@ -119,9 +124,14 @@ impl Game {
         &self.map
     }
 
+    /// How many players there can be.
+    pub fn player_count(&self) -> u32 {
+        self.players.len() as u32
+    }
+
     /// Bytes that the players' state takes.
     pub fn state_bytes(&self) -> u64 {
-        size_of_val(self.players.as_slice()) as u64
+        size_of_val(&self.players[..]) as u64
     }
 
     /// Judges a payload, and moves the player if it is accepted. Every payload has an answer.
@@ -135,40 +145,88 @@ impl Game {
         }
     }
 
-    fn apply_move(&mut self, bytes: &[u8; MOVE_BYTES]) -> Outcome {
+    #[inline]
+    pub(crate) fn apply_move(&mut self, bytes: &[u8; MOVE_BYTES]) -> Outcome {
         let step = Move::decode(bytes);
         let stranger = Reply {
             player: step.player,
             sequence: step.sequence,
             ..Reply::default()
         };
-        let known = usize::try_from(step.player)
-            .ok()
-            .and_then(|index| self.players.get_mut(index));
-        let Some(player) = known else {
+        let Some(index) = self.index(step.player) else {
             return Outcome {
                 code: Code::UnknownPlayer,
                 reply: Some(stranger),
             };
         };
-        if !player.key.has_signed(bytes) {
+        if !self.has_signed(index, bytes) {
             return Outcome {
                 code: Code::BadTag,
                 reply: Some(stranger),
             };
         }
+        let player = &mut self.players[index as usize];
         let (code, is_duplicate) = player.judge(&step, &self.map, self.max_speed_cm_s);
-        let reply = Reply {
-            time_ms: player.time_ms,
-            place: player.is_placed.then_some(player.place),
-            strikes: player.strikes,
-            is_duplicate,
-            ..stranger
-        };
         Outcome {
             code,
-            reply: Some(reply),
+            reply: Some(player.reply(&step, is_duplicate)),
         }
+    }
+
+    /// The index of a player that there is.
+    #[inline]
+    pub(crate) fn index(&self, player: u64) -> Option<u32> {
+        (player < self.players.len() as u64).then_some(player as u32)
+    }
+
+    /// Whether the key that the player signs with now has signed these bytes.
+    #[inline]
+    pub(crate) fn has_signed(&mut self, index: u32, bytes: &[u8; MOVE_BYTES]) -> bool {
+        let player = &mut self.players[index as usize];
+        if player.signs_as == UNKNOWN {
+            player.key = self.secret.player_key(index.into());
+            player.signs_as = ITSELF;
+        }
+        player.key.has_signed(bytes)
+    }
+
+    /// The player's own key, whatever it signs with now.
+    pub(crate) fn own_key(&self, index: u32) -> PlayerKey {
+        self.secret.player_key(index.into())
+    }
+
+    /// From now on the player signs with the key of a session; with its own where none is given.
+    pub(crate) fn give_key(&mut self, index: u32, session_key: Option<PlayerKey>) {
+        let player = &mut self.players[index as usize];
+        player.signs_as = if session_key.is_some() {
+            SESSION
+        } else {
+            UNKNOWN
+        };
+        player.key = session_key.unwrap_or(PlayerKey::zeroed());
+    }
+
+    /// A player that there is.
+    #[inline]
+    pub(crate) fn player(&mut self, index: u32) -> &mut Player {
+        &mut self.players[index as usize]
+    }
+
+    /// Asks the cache for a player.
+    #[inline]
+    pub(crate) fn prefetch(&self, index: u32) {
+        prefetch(&self.players, index as usize);
+    }
+
+    /// All players.
+    pub(crate) fn players(&self) -> &[Player] {
+        &self.players
+    }
+
+    /// Where a step leads, or why it cannot be; the player does not move yet.
+    #[inline]
+    pub(crate) fn arrive(&self, index: u32, step: &Move) -> Result<Point, Code> {
+        self.players[index as usize].arrive(step, &self.map, self.max_speed_cm_s)
     }
 }
 
@@ -185,11 +243,11 @@ impl Player {
         }
         let code = match self.arrive(step, map, max_speed_cm_s) {
             Ok(place) => {
-                (self.place, self.time_ms, self.is_placed) = (place, step.time_ms, true);
+                self.stand(place, step.time_ms);
                 Code::Accepted
             }
             Err(lie) => {
-                self.strikes = self.strikes.saturating_add(1);
+                self.strike();
                 lie
             }
         };
@@ -197,7 +255,46 @@ impl Player {
         (code, false)
     }
 
+    /// The player is here now.
+    #[inline]
+    pub(crate) fn stand(&mut self, place: Point, time_ms: u32) {
+        self.place = [place.x, place.y, place.z];
+        (self.time_ms, self.is_placed) = (time_ms, true);
+    }
+
+    /// One lie more.
+    pub(crate) fn strike(&mut self) {
+        self.strikes = self.strikes.saturating_add(1);
+    }
+
+    /// Whether the player is in a session.
+    #[inline]
+    pub(crate) fn is_in_session(&self) -> bool {
+        self.signs_as == SESSION
+    }
+
+    /// Where the player was last accepted.
+    #[inline]
+    pub(crate) fn place(&self) -> Option<Point> {
+        let [x, y, z] = self.place;
+        self.is_placed.then_some(Point { x, y, z })
+    }
+
+    /// What a host is told.
+    #[inline]
+    pub(crate) fn reply(&self, step: &Move, is_duplicate: bool) -> Reply {
+        Reply {
+            player: step.player,
+            sequence: step.sequence,
+            time_ms: self.time_ms,
+            place: self.place(),
+            strikes: self.strikes,
+            is_duplicate,
+        }
+    }
+
     /// The place that the move leads to, or why it cannot be.
+    #[inline]
     fn arrive(&self, step: &Move, map: &StreetMap, max_speed_cm_s: u32) -> Result<Point, Code> {
         let arc = map.arc(step.from, step.to).ok_or(Code::UnknownEdge)?;
         if step.offset_dm > arc.length_dm {
@@ -206,12 +303,10 @@ impl Player {
         let ends = map.point(step.from).zip(map.point(step.to));
         let (start, end) = ends.ok_or(Code::UnknownEdge)?;
         let place = place_on_arc(start, end, arc, step.offset_dm);
-        if self.is_placed {
-            let elapsed_ms = step
-                .time_ms
-                .checked_sub(self.time_ms)
-                .ok_or(Code::BadTime)?;
-            if !is_reachable(&self.place, &place, elapsed_ms, max_speed_cm_s) {
+        if let Some(last) = self.place() {
+            let elapsed = step.time_ms.checked_sub(self.time_ms);
+            let elapsed_ms = elapsed.ok_or(Code::BadTime)?;
+            if !is_reachable(&last, &place, elapsed_ms, max_speed_cm_s) {
                 return Err(Code::TooFast);
             }
         }

@@ -1,51 +1,110 @@
-//! The game as an engine's handler: a request that carries a move becomes a reply with its code.
+//! The hunt as an engine's handler: a request becomes a reply with its code, and perhaps events.
 //!
-//! The move is copied out of the ring once, then judged: the host may still write the memory it lies
-//! in. The reply is written where it will be read.
+//! ```text
+//!   request ring ─ copied once ─▶ hunt ─▶ answer, written where it will be read ─▶ reply ring
+//!                      └─▶ recorder, if there is one        └─▶ events ─▶ sink
+//! ```
 //!
-//! All state of a game dies with its engine, so resuming is declined. And all moves of a player must
-//! meet the same state: serve a game from one shard, or give each shard players of its own.
+//! The request is copied out of the ring once, then judged: the host may still write the memory it lies
+//! in. All state of a hunt dies with its engine, so resuming is declined. And all requests of a player
+//! must meet the same state: serve a hunt from one shard, or give each shard players of its own.
 
 use ironhoard::engine::{Handler, Reply, Request, Status};
 
-use crate::game::Game;
-use crate::record::{Code, KIND_MOVE, MOVE_BYTES, REPLY_BYTES};
+use crate::event::{EventSink, NoSink};
+use crate::record::{Code, MOVE_BYTES};
+use crate::recording::{Input, Recorder};
+use crate::request::LARGEST_REPLY_BYTES;
+use crate::world::Hunt;
 
-/// A [`Game`] that an engine can be built around.
-pub struct HuntHandler {
-    game: Game,
+/// A [`Hunt`] that an engine can be built around.
+pub struct HuntHandler<S = NoSink> {
+    hunt: Hunt,
+    sink: S,
+    recorder: Option<Recorder>,
 }
 
 impl HuntHandler {
-    /// Serves this game.
-    pub fn new(game: Game) -> HuntHandler {
-        HuntHandler { game }
+    /// Serves this hunt; its events go nowhere.
+    pub fn new(hunt: Hunt) -> HuntHandler {
+        HuntHandler::with_sink(hunt, NoSink)
     }
 }
 
-impl Handler for HuntHandler {
+impl<S: EventSink> HuntHandler<S> {
+    /// Serves this hunt; its events go there.
+    pub fn with_sink(hunt: Hunt, sink: S) -> HuntHandler<S> {
+        HuntHandler {
+            hunt,
+            sink,
+            recorder: None,
+        }
+    }
+
+    /// Records all requests, for replaying them: [`crate::recording`].
+    pub fn record_to(mut self, recorder: Option<Recorder>) -> HuntHandler<S> {
+        self.recorder = recorder;
+        self
+    }
+}
+
+impl<S: EventSink> Handler for HuntHandler<S> {
     fn handle(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
-        let moved = request.payload().array::<MOVE_BYTES>();
-        let Some(bytes) = moved.filter(|_| request.kind() == KIND_MOVE) else {
-            return status(Code::Malformed);
+        let mut buffer = [0; MOVE_BYTES];
+        let payload = request.payload();
+        let bytes = match payload.array::<MOVE_BYTES>() {
+            Some(whole) => {
+                buffer = whole;
+                &buffer[..]
+            }
+            // No request is larger than a move; what is gets an answer that says so.
+            None if payload.len() > MOVE_BYTES => &[][..],
+            None => {
+                let copied = payload.copy_to(&mut buffer);
+                &buffer[..copied]
+            }
         };
-        let outcome = self.game.apply(&bytes);
-        if let Some(answer) = outcome.reply {
-            // Always there: the smallest ring carries 512 bytes. The code alone would be an answer too.
-            let room = reply.payload(REPLY_BYTES).ok();
-            if let Some(room) = room.and_then(|room| room.first_chunk_mut()) {
-                answer.encode_into(room);
+        let kind = if payload.len() > MOVE_BYTES {
+            u16::MAX
+        } else {
+            request.kind()
+        };
+        let limit = reply.limit();
+        let (code, answer) = self.hunt.answer(request.now(), kind, bytes, limit);
+        // Always there: the smallest ring carries 512 bytes. The code alone would be an answer too.
+        if let Ok(room) = reply.payload(answer.bytes().min(limit)) {
+            answer.encode_into(room);
+            if let Some(recorder) = &mut self.recorder {
+                let input = Input {
+                    now_ns: request.now(),
+                    kind,
+                    limit,
+                    payload: bytes,
+                };
+                recorder.add(&input, code, room, self.hunt.events());
             }
         }
-        status(outcome.code)
+        for event in self.hunt.events().all() {
+            self.sink.publish(event);
+        }
+        status(code)
     }
 
     fn largest_reply(&self) -> Option<usize> {
-        Some(REPLY_BYTES)
+        Some(LARGEST_REPLY_BYTES)
     }
 
     fn resumable(&self) -> Result<(), String> {
         Err("the players' places and sequences died with the engine: attach again".to_string())
+    }
+}
+
+impl<S> Drop for HuntHandler<S> {
+    fn drop(&mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            // An engine that leaves cannot mend it; the replay will say that the end is missing.
+            let _ = recorder.finish(&self.hunt);
+        }
     }
 }
 

@@ -17,6 +17,7 @@
 
 use std::ops::Range;
 
+pub use crate::code::Code;
 use crate::map::Point;
 
 /// Kind of a request record that carries a move.
@@ -126,70 +127,6 @@ impl Move {
     }
 }
 
-/// What the engine answers to a move: the kind of the reply record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u16)]
-pub enum Code {
-    /// The move happened; the player is where it says.
-    Accepted = 0,
-    /// The tag is not that of the player's key over this move.
-    BadTag = 1,
-    /// The sequence is 64 or more behind the player's highest; whether it was judged before is forgotten.
-    TooOld = 2,
-    /// No such player.
-    UnknownPlayer = 3,
-    /// The map has no arc from `from` to `to`.
-    UnknownEdge = 4,
-    /// The offset is beyond the end of the arc.
-    BadOffset = 5,
-    /// Nobody is that fast: a teleport.
-    TooFast = 6,
-    /// The player's clock is behind that of its last accepted move.
-    BadTime = 7,
-    /// The payload is not 48 bytes, or carries a kind or flags that do not exist.
-    Malformed = 8,
-}
-
-impl Code {
-    /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 9] = [
-        Code::Accepted,
-        Code::BadTag,
-        Code::TooOld,
-        Code::UnknownPlayer,
-        Code::UnknownEdge,
-        Code::BadOffset,
-        Code::TooFast,
-        Code::BadTime,
-        Code::Malformed,
-    ];
-
-    /// The code of this number; `None` for numbers that the game never answers.
-    pub fn from_number(number: u16) -> Option<Code> {
-        Code::ALL.get(usize::from(number)).copied()
-    }
-
-    /// The number of this code: the kind of the reply record.
-    pub fn number(self) -> u16 {
-        self as u16
-    }
-
-    /// The name of this code in tables, logs and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Code::Accepted => "accepted",
-            Code::BadTag => "bad_tag",
-            Code::TooOld => "too_old",
-            Code::UnknownPlayer => "unknown_player",
-            Code::UnknownEdge => "unknown_edge",
-            Code::BadOffset => "bad_offset",
-            Code::TooFast => "too_fast",
-            Code::BadTime => "bad_time",
-            Code::Malformed => "malformed",
-        }
-    }
-}
-
 /// The payload of a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
@@ -256,7 +193,7 @@ impl Reply {
 
 /// The `N` bytes at `offset`; all offsets above lie within their record.
 #[inline]
-fn field<const N: usize, const M: usize>(bytes: &[u8; M], offset: usize) -> [u8; N] {
+pub(crate) fn field<const N: usize, const M: usize>(bytes: &[u8; M], offset: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&bytes[offset..offset + N]);
     out
@@ -310,14 +247,5 @@ mod tests {
         let mut unknown = reply.encode();
         unknown[30] = 4;
         assert_eq!(Reply::decode(&unknown), None);
-    }
-
-    #[test]
-    fn codes_are_their_numbers_and_have_names() {
-        for (number, code) in Code::ALL.into_iter().enumerate() {
-            assert_eq!(usize::from(code.number()), number);
-            assert_eq!(Code::from_number(number as u16), Some(code));
-        }
-        assert_eq!(Code::from_number(9), None);
     }
 }

@@ -32,6 +32,8 @@
 //! possible when `1000 · d ≤ v · t`, exactly. A player's first accepted move may be anywhere, any time.
 //! The clock is the player's word: one that runs ahead buys distance with time which it then lacks.
 
+use bytemuck::Zeroable;
+
 use crate::map::{Point, StreetArc};
 use crate::record::Code;
 
@@ -57,7 +59,7 @@ pub enum Seen {
 ///  bits[1]           … 0 0 1 0
 ///  bits[2]           … 0 0 0 0
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Zeroable)]
 pub struct SequenceWindow {
     bits: [Plane; 3],
     highest: u32,
@@ -65,7 +67,7 @@ pub struct SequenceWindow {
 
 /// One bit for each sequence of the window, aligned like a u32: the window then leaves no gap behind it
 /// and all of a player's state fits one cache line.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Zeroable)]
 #[repr(C, packed(4))]
 struct Plane(u64);
 
@@ -77,8 +79,8 @@ const VERDICTS: [Code; 8] = [
     Code::BadOffset,
     Code::TooFast,
     Code::BadTime,
-    Code::Malformed,
-    Code::Malformed,
+    Code::NoTreasure,
+    Code::TooFar,
 ];
 
 impl SequenceWindow {
@@ -110,11 +112,24 @@ impl SequenceWindow {
             Code::BadOffset => 3,
             Code::TooFast => 4,
             Code::BadTime => 5,
+            Code::NoTreasure => 6,
+            Code::TooFar => 7,
             _ => return,
         };
         for (digit, plane) in self.bits.iter_mut().enumerate() {
             plane.0 |= ((verdict >> digit) & 1) << (sequence % WINDOW);
         }
+    }
+
+    /// The highest sequence that was judged; 0 before the first.
+    pub fn highest(&self) -> u32 {
+        self.highest
+    }
+
+    /// The words of the window, for a hash of the state.
+    pub(crate) fn words(&self) -> [u64; 4] {
+        let [a, b, c] = self.bits.map(|plane| plane.0);
+        [a, b, c, self.highest.into()]
     }
 
     /// Moves the window up to a new highest sequence and forgets what falls out below.
@@ -213,6 +228,8 @@ mod tests {
             Code::BadOffset,
             Code::TooFast,
             Code::BadTime,
+            Code::NoTreasure,
+            Code::TooFar,
         ];
         let mut window = SequenceWindow::default();
         for (sequence, code) in (60..).zip(verdicts) {

@@ -16,8 +16,8 @@ fn source() -> PathBuf {
 #[ignore = "needs the file that scripts/fetch-map.sh fetches"]
 fn the_city_has_the_size_we_know() {
     let sizes = [
-        (Travel::Foot, 99_941, 226_244),
-        (Travel::Vehicle, 98_806, 205_421),
+        (Travel::Foot, 94_864, 213_832),
+        (Travel::Vehicle, 47_536, 86_480),
     ];
     for (travel, nodes, arcs) in sizes {
         let options = ImportOptions {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ironhoard_hunt::game::{Game, GameOptions};
-use ironhoard_hunt::map::{generate, GenerateOptions, MapError, StreetMap};
+use ironhoard_hunt::map::{generate, GenerateOptions, MapError, MapMemory, StreetMap};
 use ironhoard_hunt::oracle::{City, Oracle};
 use ironhoard_hunt::tag::WorldSecret;
 use ironhoard_hunt::walk::{BadRates, WalkOptions, Walkers};
@@ -23,7 +23,14 @@ fn saved(folder: &Path) -> Vec<u8> {
 fn load(folder: &Path, bytes: &[u8]) -> Result<StreetMap, MapError> {
     let path = folder.join("other.ihmap");
     std::fs::write(&path, bytes).unwrap();
-    StreetMap::load(&path)
+    let mapped = StreetMap::load_into(&path, MapMemory::File);
+    let own = StreetMap::load(&path);
+    match (&mapped, &own) {
+        (Ok(mapped), Ok(own)) => assert_eq!(mapped, own),
+        (Err(mapped), Err(own)) => assert_eq!(mapped.to_string(), own.to_string()),
+        _ => panic!("{mapped:?} mapped, {own:?} read"),
+    }
+    own
 }
 
 /// Puts the right checksum on changed content.
@@ -43,6 +50,46 @@ fn a_saved_map_comes_back_and_nothing_else_is_left() {
     assert_eq!(load(folder.path(), &bytes).unwrap(), town());
     town().save(&folder.path().join("town.ihmap")).unwrap();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_map_is_the_same_in_all_memory_and_says_where_it_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("town.ihmap");
+    // Large enough for a 2 MiB page, where the kernel has some.
+    let city = generate(&GenerateOptions::city(80_000, 3), &mut |_, _| {}).unwrap();
+    city.save(&path).unwrap();
+    let own = StreetMap::load_into(&path, MapMemory::Huge).unwrap();
+    let mapped = StreetMap::load_into(&path, MapMemory::File).unwrap();
+    assert!(own == city && mapped == city);
+    for map in [&own, &mapped] {
+        let pages = map.pages();
+        assert_eq!(pages.huge_bytes + pages.small_bytes, map.bytes());
+    }
+    assert_eq!(map_lines(&path), 1, "only one of the two is the file");
+    assert_eq!(path.metadata().unwrap().len(), city.bytes());
+    drop(mapped);
+    assert_eq!(map_lines(&path), 0, "the file is unmapped with its map");
+}
+
+/// How many mappings of this process are of that file.
+fn map_lines(path: &Path) -> usize {
+    let name = path.to_str().unwrap();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().filter(|line| line.ends_with(name)).count()
+}
+
+/// A map stands as long as its file is replaced the way `save` does it.
+#[test]
+fn a_mapped_file_that_is_replaced_stays_for_its_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("town.ihmap");
+    town().save(&path).unwrap();
+    let mapped = StreetMap::load_into(&path, MapMemory::File).unwrap();
+    let other = generate(&GenerateOptions::city(90, 4), &mut |_, _| {}).unwrap();
+    other.save(&path).unwrap();
+    assert_eq!(mapped, town());
+    assert_eq!(StreetMap::load(&path).unwrap(), other);
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use ironhoard::engine::{Engine, EngineOptions};
 use ironhoard::host::{Host, Lane};
-use ironhoard_hunt::game::{Game, GameOptions, DEFAULT_MAX_SPEED_CM_S};
+use ironhoard_hunt::game::{GameOptions, DEFAULT_MAX_SPEED_CM_S};
 use ironhoard_hunt::handler::HuntHandler;
 use ironhoard_hunt::map::{generate, GenerateOptions};
 use ironhoard_hunt::oracle::{City, Oracle};
 use ironhoard_hunt::record::{Code, Reply, KIND_MOVE};
 use ironhoard_hunt::tag::WorldSecret;
 use ironhoard_hunt::walk::{BadRates, WalkOptions, Walkers};
+use ironhoard_hunt::world::{Hunt, HuntOptions};
 
 const PLAYERS: u32 = 5;
 
@@ -40,11 +41,11 @@ fn an_engine_answers_what_the_oracle_says() {
     let path = folder.path().join("hunt.sock");
     let engine = Engine::bind(EngineOptions::new(&path)).unwrap();
     let stop = engine.stop_handle();
-    let game = Mutex::new(Game::new(map.clone(), &options).ok());
+    let hunt = Mutex::new(Hunt::new(map.clone(), &HuntOptions::new(options.clone())).ok());
 
     std::thread::scope(|scope| {
         let served = scope.spawn(move || {
-            let only_shard = || game.lock().unwrap().take().expect("one shard");
+            let only_shard = || hunt.lock().unwrap().take().expect("one shard");
             engine.run(|_| HuntHandler::new(only_shard())).unwrap()
         });
         let host = Host::attach(&path).unwrap();
@@ -64,7 +65,7 @@ fn an_engine_answers_what_the_oracle_says() {
             (KIND_MOVE, &[0_u8; 47][..]),
             (KIND_MOVE, &[0; 49]),
             (KIND_MOVE, &[]),
-            (KIND_MOVE + 1, &[0; 48]),
+            (99, &[0; 48]),
         ] {
             assert_eq!(ask(&mut lane, kind, payload), (Some(Code::Malformed), None));
         }

@@ -43,7 +43,7 @@ pub struct DemoArguments {
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub players: u32,
 
-    /// Prepared map, or GeoJSON [default: the fetched city, else a generated one].
+    /// Prepared map, GeoJSON or .osm.pbf [default: the fetched city, else a generated one].
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
 

@@ -9,8 +9,6 @@ use ironhoard::sys::affinity::allowed_cores;
 use crate::cores::{CoreError, CorePair};
 use crate::notes::Notes;
 
-use super::args::DemoArguments;
-
 /// The cores of a demo's processes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Cores {
@@ -24,10 +22,14 @@ pub struct Cores {
 
 impl Cores {
     /// Chooses cores by what is allowed and asked for.
-    pub fn choose(arguments: &DemoArguments, notes: &mut Notes) -> Result<Cores, CoreError> {
-        let asked = arguments.engine_core.is_some() || !arguments.host_cores.is_empty();
+    pub fn choose(
+        engine_core: Option<usize>,
+        host_cores: &[usize],
+        hosts: usize,
+        notes: &mut Notes,
+    ) -> Result<Cores, CoreError> {
+        let asked = engine_core.is_some() || !host_cores.is_empty();
         let allowed = allowed_cores();
-        let hosts = arguments.hosts as usize;
         if allowed.len() < 2 && !asked {
             notes.say(
                 "only one core can be used: nobody is pinned, engine and hosts take turns, and \
@@ -40,9 +42,9 @@ impl Cores {
                 shared: true,
             });
         }
-        let first = arguments.host_cores.first().copied();
-        let pair = CorePair::choose(arguments.engine_core, first)?;
-        let cores = spread(pair, &arguments.host_cores, &allowed, hosts)?;
+        let first = host_cores.first().copied();
+        let pair = CorePair::choose(engine_core, first)?;
+        let cores = spread(pair, host_cores, &allowed, hosts)?;
         if cores.shared {
             notes.say(format!(
                 "{hosts} hosts share {} core(s) and take turns there: latencies contain the waiting",

@@ -18,7 +18,13 @@ pub fn run(arguments: &EngineArguments) -> Result<Ending, Failure> {
         // Without a parent the orders end too, and so does the engine.
         let _ = reporter.say(&Report::Bound);
     };
-    let served = serve::engine(&arguments.serve, map, "demo", Some(orders), &mut bound)?;
+    let served = serve::engine(
+        &arguments.serve,
+        map,
+        "demo",
+        Some(orders.into()),
+        &mut bound,
+    )?;
     reporter.say(&Report::Served(served))?;
     Ok(Ending::Done)
 }

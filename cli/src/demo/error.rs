@@ -37,6 +37,22 @@ pub enum DemoError {
         /// Hosts asked for.
         hosts: u32,
     },
+    /// A player could not join.
+    #[error("a player could not join (status {status:#x}); the engine must be new and have room for all players")]
+    NotJoined {
+        /// What the engine answered.
+        status: u16,
+    },
+    /// More moves than a host can plan.
+    #[error(
+        "{moves} moves are more than the {limit} that are planned at most; lower --rate, --seconds or --scale"
+    )]
+    TooManyMoves {
+        /// Moves asked for, at most.
+        moves: u64,
+        /// Moves possible.
+        limit: u64,
+    },
     /// The kernel refused something.
     #[error("cannot {what}: {source}; check the limits on files, threads and memory")]
     System {
@@ -67,14 +83,18 @@ impl DemoError {
             DemoError::Child(ChildError::Start { .. }) | DemoError::System { .. } => {
                 Ending::Environment
             }
-            DemoError::Child(ChildError::Stuck { .. }) | DemoError::Silent { .. } => Ending::Peer,
+            DemoError::Child(ChildError::Stuck { .. })
+            | DemoError::Silent { .. }
+            | DemoError::NotJoined { .. } => Ending::Peer,
             DemoError::Host(HostError::Attach(AttachError::Refused(refusal)))
                 if refusal.code == RefusalCode::Pages =>
             {
                 Ending::Environment
             }
             DemoError::Host(_) => Ending::Peer,
-            DemoError::Walk(_) | DemoError::TooFewPlayers { .. } => Ending::Usage,
+            DemoError::Walk(_)
+            | DemoError::TooFewPlayers { .. }
+            | DemoError::TooManyMoves { .. } => Ending::Usage,
             DemoError::Interrupted => Ending::Interrupted,
         }
     }

@@ -142,7 +142,7 @@ impl Runner<'_> {
 }
 
 /// How often the kernel has taken the core away from this thread, as far as it says.
-fn preemptions() -> u64 {
+pub fn preemptions() -> u64 {
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let mut lines = status.lines();
     let count = lines.find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));

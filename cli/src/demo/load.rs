@@ -111,7 +111,7 @@ impl Loader {
 }
 
 /// Bytes as the little-endian words in which they travel; what is over at the end is left out.
-fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
+pub fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
     let mut chunks = bytes.chunks_exact(8);
     std::array::from_fn(|_| {
         let word = chunks.next().and_then(|word| word.try_into().ok());

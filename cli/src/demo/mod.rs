@@ -14,18 +14,18 @@
 //! latency counts from then: a late answer delays nobody's stopwatch (no coordinated omission).
 
 pub mod args;
-mod cores;
-mod crew;
+pub mod cores;
+pub mod crew;
 mod engine;
 mod error;
-mod floor;
+pub mod floor;
 pub mod host;
-mod load;
-mod open_loop;
-mod result;
-mod run;
+pub mod load;
+pub mod open_loop;
+pub mod result;
+pub mod run;
 mod table;
-mod wire;
+pub mod wire;
 
 pub use engine::run as run_engine;
 pub use error::DemoError;

@@ -13,6 +13,7 @@
 //! wait: 4 words each, well below the time of a cache miss.
 
 use ironhoard::host::{HostError, Lane};
+use ironhoard::ring::{MemoryWords, Record};
 use ironhoard_hunt::record::{Code, KIND_MOVE, MOVE_BYTES, REPLY_BYTES};
 
 use crate::bench::clock::Clock;
@@ -196,13 +197,7 @@ impl<'f> Flight<'f> {
                 None => self.start + (index as f64 * self.interval_ticks) as u64,
             };
             self.flown.latencies.push(now.saturating_sub(due));
-            let payload = reply.payload();
-            let got = Got {
-                number: reply.number().wrapping_sub(self.first_number),
-                status: reply.kind(),
-                len: payload.len(),
-                words: std::array::from_fn(|word| payload.u64_at(8 * word).unwrap_or(0)),
-            };
+            let got = Got::new(&reply, self.first_number);
             self.flown.judge(index, &got, self.load.answers.get(index));
         }
         if now > 0 {
@@ -214,17 +209,21 @@ impl<'f> Flight<'f> {
 
 /// A reply as it came.
 #[derive(Debug)]
-struct Got {
+pub struct Got {
     /// Its number, counted from that of the load's first move.
-    number: u64,
-    status: u16,
-    len: usize,
-    words: [u64; REPLY_WORDS],
+    pub number: u64,
+    /// Its status.
+    pub status: u16,
+    /// Bytes of its payload.
+    pub len: usize,
+    /// The first of these.
+    pub words: [u64; REPLY_WORDS],
 }
 
 impl Flown {
+    /// Counts an answer, and whether it is right.
     #[inline]
-    fn judge(&mut self, index: usize, got: &Got, right: Option<&Answer>) {
+    pub fn judge(&mut self, index: usize, got: &Got, right: Option<&Answer>) {
         self.answered += 1;
         let place = usize::from(got.status).min(STATUSES - 1);
         self.statuses[place] += 1;
@@ -244,6 +243,18 @@ impl Flown {
 }
 
 impl Got {
+    /// Takes a reply out of its ring; the lane's first move had request number `first_number`.
+    #[inline]
+    pub fn new(reply: &Record<'_, MemoryWords>, first_number: u64) -> Got {
+        let payload = reply.payload();
+        Got {
+            number: reply.number().wrapping_sub(first_number),
+            status: reply.kind(),
+            len: payload.len(),
+            words: std::array::from_fn(|word| payload.u64_at(8 * word).unwrap_or(0)),
+        }
+    }
+
     #[inline]
     fn is(&self, index: usize, right: &Answer) -> bool {
         let payload_is_right = match &right.words {

@@ -125,7 +125,8 @@ fn add_counts(sums: &mut BTreeMap<String, u64>, counts: BTreeMap<String, u64>) {
     }
 }
 
-fn status_name(status: usize) -> String {
+/// The name of a status, or of the place where all others are counted.
+pub fn status_name(status: usize) -> String {
     let code = u16::try_from(status).ok().and_then(Code::from_number);
     match code {
         Some(code) if status < STATUSES - 1 => code.name().to_owned(),
@@ -134,7 +135,7 @@ fn status_name(status: usize) -> String {
 }
 
 /// Percentiles of the latency, in nanoseconds.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencyNs {
     /// Half of the answers came within this time.
     pub p50: u64,

@@ -32,7 +32,12 @@ pub fn run(arguments: &DemoArguments, report: &Report) -> Result<Ending, Failure
         return Err(DemoError::TooFewPlayers { players, hosts }.into());
     }
     let mut notes = Notes::default();
-    let cores = Cores::choose(arguments, &mut notes)?;
+    let cores = Cores::choose(
+        arguments.engine_core,
+        &arguments.host_cores,
+        hosts as usize,
+        &mut notes,
+    )?;
     let found = source::open(arguments.map.as_deref(), report, &mut notes)?;
     let map_file = hand_over(&found)?;
     let measure = || cores.pair().map(floor::measure).transpose();
@@ -214,18 +219,20 @@ impl Demo<'_> {
     }
 }
 
-fn words(words: &[&str]) -> Vec<OsString> {
+/// Words of a command line.
+pub fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 
-fn option(name: &str, value: impl AsRef<std::ffi::OsStr>) -> OsString {
+/// An option of a command line with its value.
+pub fn option(name: &str, value: impl AsRef<std::ffi::OsStr>) -> OsString {
     let mut word = OsString::from(format!("--{name}="));
     word.push(value);
     word
 }
 
 /// What the engine has counted, if it left as it should.
-fn last_words(
+pub fn last_words(
     crew: &mut Crew,
     engine: usize,
     notes: &mut Notes,
@@ -247,7 +254,7 @@ fn last_words(
 }
 
 /// The map as an open file that the children load: the prepared one, or one without a name.
-fn hand_over(found: &Found) -> Result<File, Failure> {
+pub fn hand_over(found: &Found) -> Result<File, Failure> {
     if let Source::Prepared(path) = &found.source {
         return Ok(File::open(path).map_err(DemoError::system("open the map again"))?);
     }
@@ -278,10 +285,11 @@ fn draw(path: &Path, hosts: &HostResult, floors: [Option<Floor>; 2]) -> Result<(
 }
 
 /// The engine's path, removed together with its lock file when the demo is over.
-struct SocketPath(PathBuf);
+pub struct SocketPath(pub PathBuf);
 
 impl SocketPath {
-    fn new() -> SocketPath {
+    /// A path of this process's own.
+    pub fn new() -> SocketPath {
         SocketPath(runtime_path(&format!(
             "ironhoard-demo-{}.sock",
             std::process::id()

@@ -14,7 +14,9 @@ use std::sync::mpsc::Sender;
 
 use serde::{Deserialize, Serialize};
 
+use crate::load::result::Found;
 use crate::serve::Served;
+use crate::usage::Usage;
 
 use super::args::WireArguments;
 use super::error::DemoError;
@@ -34,6 +36,10 @@ pub enum Report {
     Progress(u64),
     /// Host: its last word.
     Result(Box<HostResult>),
+    /// Engine of a load: what it has taken of the machine so far; its answer to each order.
+    Usage(Usage),
+    /// Host of a load: its last word.
+    Found(Box<Found>),
 }
 
 /// A child's end of the report pipe.

@@ -8,7 +8,7 @@ use ironhoard_hunt::map::Travel;
 /// The subcommands of `map`.
 #[derive(Debug, Subcommand)]
 pub enum MapCommand {
-    /// Turn the streets of a GeoJSON file into a prepared map.
+    /// Turn the streets of a GeoJSON file or an OpenStreetMap extract into a prepared map.
     Import(ImportArguments),
     /// Make a city out of a seed, for where no real map can be had.
     Generate(GenerateArguments),
@@ -19,8 +19,8 @@ pub enum MapCommand {
 /// Options of `map import`.
 #[derive(Debug, Args)]
 pub struct ImportArguments {
-    /// A FeatureCollection whose LineStrings are streets.
-    pub geojson: PathBuf,
+    /// GeoJSON whose LineStrings are streets, or an OpenStreetMap extract (.osm.pbf).
+    pub source: PathBuf,
 
     /// Where the prepared map goes [default: beside the input, ending in .ihmap].
     #[arg(long, short, value_name = "FILE")]
@@ -34,7 +34,7 @@ pub struct ImportArguments {
     #[arg(long, value_name = "TEXT")]
     pub attribution: Option<String>,
 
-    /// Who travels: on foot every street leads both ways.
+    /// Who travels: it decides which streets are open, and which way they lead.
     #[arg(long, value_enum, default_value_t = By::Foot)]
     pub travel: By,
 }
@@ -54,6 +54,15 @@ pub struct GenerateArguments {
     #[arg(long, value_name = "COUNT", requires = "nodes")]
     pub streets: Option<u32>,
 
+    /// Arcs, two for each street: another way to say how many streets.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        requires = "nodes",
+        conflicts_with = "streets"
+    )]
+    pub arcs: Option<u32>,
+
     /// The same seed gives the same city.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -62,16 +71,16 @@ pub struct GenerateArguments {
 /// Options of `map info`.
 #[derive(Debug, Args)]
 pub struct InfoArguments {
-    /// A prepared map, or GeoJSON.
+    /// A prepared map, GeoJSON or .osm.pbf.
     pub map: PathBuf,
 }
 
 /// Who travels.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum By {
-    /// Players on foot.
+    /// Players on foot: all but motorways and what is closed, both ways.
     Foot,
-    /// Vehicles, bound by one-way streets.
+    /// Vehicles: no footpaths, and one-way streets lead one way.
     Vehicle,
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ironhoard_hunt::map::{
-    generate, import_geojson_file, GenerateOptions, ImportOptions, ImportReport, MapError, MapInfo,
+    generate, GenerateOptions, ImportOptions, ImportReport, MapError, MapInfo, MapPages,
 };
 use serde::Serialize;
 
@@ -18,6 +18,8 @@ use super::source::{self, Bar};
 struct MapResult {
     #[serde(flatten)]
     info: MapInfo,
+    /// On what pages it lies in this process, in bytes.
+    pages: MapPages,
     /// Where it was written to.
     output: Option<PathBuf>,
     /// What the import found in the file.
@@ -49,16 +51,13 @@ fn import(arguments: &ImportArguments, report: &Report) -> Result<MapResult, Map
         attribution: arguments.attribution.clone(),
         travel: arguments.travel.into(),
     };
-    let mut bar = Bar::new(report, "reading streets");
-    let (map, found) = import_geojson_file(&arguments.geojson, &options, &mut |done, all| {
-        bar.set(done, all);
-    })?;
-    drop(bar);
-    let beside = || arguments.geojson.with_extension("ihmap");
+    let (map, found) = source::import(&arguments.source, &options, report)?;
+    let beside = || source::prepared_beside(&arguments.source);
     let output = arguments.output.clone().unwrap_or_else(beside);
     map.save(&output)?;
     Ok(MapResult {
         info: map.info(),
+        pages: map.pages(),
         output: Some(output),
         import: Some(found),
     })
@@ -71,7 +70,10 @@ fn make(arguments: &GenerateArguments, report: &Report) -> Result<MapResult, Map
         |nodes| GenerateOptions::city(nodes, seed),
     );
     let options = GenerateOptions {
-        streets: arguments.streets.unwrap_or(city.streets),
+        streets: arguments
+            .streets
+            .or(arguments.arcs.map(|arcs| arcs / 2))
+            .unwrap_or(city.streets),
         ..city
     };
     let mut bar = Bar::new(report, "building a city");
@@ -80,6 +82,7 @@ fn make(arguments: &GenerateArguments, report: &Report) -> Result<MapResult, Map
     map.save(&arguments.output)?;
     Ok(MapResult {
         info: map.info(),
+        pages: map.pages(),
         output: Some(arguments.output.clone()),
         import: None,
     })
@@ -89,6 +92,7 @@ fn info(arguments: &InfoArguments, report: &Report) -> Result<MapResult, MapErro
     let found = source::read(&arguments.map, &ImportOptions::default(), report)?;
     Ok(MapResult {
         info: found.map.info(),
+        pages: found.map.pages(),
         output: None,
         import: None,
     })
@@ -104,6 +108,8 @@ fn as_table(result: &MapResult) -> String {
     row("arcs", info.arcs.to_string());
     row("streets", format!("{:.1} km", info.street_km));
     row("arcs a node", format!("{:.2}", info.mean_degree));
+    row("bytes", info.bytes.to_string());
+    row("… on 2 MiB pages", result.pages.huge_bytes.to_string());
     let bounds = &info.bounds;
     row(
         "longitude",
@@ -122,6 +128,7 @@ fn as_table(result: &MapResult) -> String {
             "places not connected",
             import.unconnected_places.to_string(),
         );
+        row("places not in the file", import.missing_places.to_string());
     }
     let first_broken = result
         .import

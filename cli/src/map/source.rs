@@ -1,4 +1,5 @@
-//! The map that `serve` and `demo` play on: a prepared one, GeoJSON, or a generated city.
+//! The map that `serve` and `demo` play on: a prepared one, GeoJSON, an OpenStreetMap extract, or a
+//! generated city.
 //!
 //! ```text
 //!  --map FILE ──▶ prepared? load it : import it
@@ -14,7 +15,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ironhoard_hunt::map::{
-    generate, import_geojson_file, GenerateOptions, ImportOptions, MapError, StreetMap, MAGIC,
+    generate, import_geojson_file, import_pbf_file, GenerateOptions, ImportOptions, ImportReport,
+    MapError, StreetMap, MAGIC,
 };
 
 use crate::notes::Notes;
@@ -44,7 +46,7 @@ pub struct Found {
 pub enum Source {
     /// Loaded from this prepared map.
     Prepared(PathBuf),
-    /// Imported from this GeoJSON file.
+    /// Imported from this GeoJSON or PBF file.
     Imported(PathBuf),
     /// Generated, because there was no real one.
     Generated,
@@ -55,7 +57,7 @@ impl Source {
     pub fn describe(&self) -> String {
         match self {
             Source::Prepared(path) => format!("prepared map {}", path.display()),
-            Source::Imported(path) => format!("GeoJSON {}", path.display()),
+            Source::Imported(path) => format!("imported from {}", path.display()),
             Source::Generated => "generated".to_owned(),
         }
     }
@@ -78,20 +80,39 @@ pub fn open(wish: Option<&Path>, report: &Report, notes: &mut Notes) -> Result<F
     }
 }
 
-/// Reads a file of either kind.
+/// Reads a file of any kind.
 pub fn read(path: &Path, options: &ImportOptions, report: &Report) -> Result<Found, MapError> {
-    if !is_geojson(path) {
-        return Ok(Found {
-            map: StreetMap::load(path)?,
-            source: Source::Prepared(path.to_owned()),
-        });
-    }
+    let (map, source) = match kind(path) {
+        Kind::Prepared => (StreetMap::load(path)?, Source::Prepared(path.to_owned())),
+        Kind::GeoJson | Kind::Pbf => (
+            import(path, options, report)?.0,
+            Source::Imported(path.to_owned()),
+        ),
+    };
+    Ok(Found { map, source })
+}
+
+/// Imports an OpenStreetMap extract, or else GeoJSON, and shows how far it is.
+pub fn import(
+    path: &Path,
+    options: &ImportOptions,
+    report: &Report,
+) -> Result<(StreetMap, ImportReport), MapError> {
     let mut bar = Bar::new(report, "reading streets");
-    let (map, _) = import_geojson_file(path, options, &mut |done, all| bar.set(done, all))?;
-    Ok(Found {
-        map,
-        source: Source::Imported(path.to_owned()),
-    })
+    let mut progress = |done, all| bar.set(done, all);
+    match kind(path) {
+        Kind::Pbf => import_pbf_file(path, options, &mut progress),
+        Kind::GeoJson | Kind::Prepared => import_geojson_file(path, options, &mut progress),
+    }
+}
+
+/// Where the prepared form of an imported file goes if nobody says where.
+pub fn prepared_beside(path: &Path) -> PathBuf {
+    let stem = path.with_extension("");
+    match stem.extension().is_some_and(|ending| ending == "osm") {
+        true => stem.with_extension("ihmap"),
+        false => path.with_extension("ihmap"),
+    }
 }
 
 /// A progress bar whose length is known only when work has begun.
@@ -170,10 +191,23 @@ fn city_file(ending: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// GeoJSON says so by its name, and by not beginning like a prepared map.
-fn is_geojson(path: &Path) -> bool {
+/// What a file is, by its start and its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Prepared,
+    GeoJson,
+    Pbf,
+}
+
+/// GeoJSON and PBF say so by their names, and by not beginning like a prepared map.
+fn kind(path: &Path) -> Kind {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    matches!(ending, Some("geojson" | "json")) && !is_prepared(path)
+    match ending {
+        _ if is_prepared(path) => Kind::Prepared,
+        Some("geojson" | "json") => Kind::GeoJson,
+        Some("pbf") => Kind::Pbf,
+        _ => Kind::Prepared,
+    }
 }
 
 fn is_prepared(path: &Path) -> bool {
@@ -194,16 +228,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_prepared_map_goes_beside_its_source() {
+        let beside = |path| prepared_beside(Path::new(path));
+        assert_eq!(beside("a/b.osm.pbf"), Path::new("a/b.ihmap"));
+        assert_eq!(beside("a/b.geojson"), Path::new("a/b.ihmap"));
+        assert_eq!(beside("a/b.c.json"), Path::new("a/b.c.ihmap"));
+    }
+
+    #[test]
     fn the_kind_of_a_file_is_told_by_its_name_and_its_start() {
         let folder = std::env::temp_dir().join(format!("ironhoard-source-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let (text, magic) = (folder.join("a.geojson"), folder.join("b.json"));
         std::fs::write(&text, "{}").unwrap();
         std::fs::write(&magic, [&MAGIC[..], &[0; 64]].concat()).unwrap();
-        assert!(is_geojson(&text));
-        assert!(!is_geojson(&magic));
-        assert!(is_geojson(Path::new("/nonexistent/c.geojson")));
-        assert!(!is_geojson(&folder));
+        assert_eq!(kind(&text), Kind::GeoJson);
+        assert_eq!(kind(&magic), Kind::Prepared);
+        assert_eq!(kind(Path::new("/nonexistent/c.geojson")), Kind::GeoJson);
+        assert_eq!(kind(Path::new("/nonexistent/c.osm.pbf")), Kind::Pbf);
+        assert_eq!(kind(&folder), Kind::Prepared);
         assert!(is_newer(&magic, &text) && !is_newer(&text, &folder.join("absent")));
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -4,6 +4,7 @@
 
 mod picture;
 mod progress;
+mod timeline;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::exit::Ending;
 
 pub use picture::{draw_latency, Curve, Level};
 pub use progress::Progress;
+pub use timeline::draw_timeline;
 
 /// Why a result could not be shown.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +28,8 @@ pub enum ReportError {
     /// The result cannot be written as JSON.
     #[error("cannot write the result as JSON: {0}; run again without --json")]
     Json(#[from] serde_json::Error),
-    /// The picture cannot be written.
-    #[error("cannot write the picture {}: {reason}; choose a path that can be written", path.display())]
+    /// A picture, or figures for other tools, cannot be written.
+    #[error("cannot write {}: {reason}; choose a path that can be written", path.display())]
     Picture {
         /// Where it should go.
         path: PathBuf,

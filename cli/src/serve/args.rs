@@ -27,7 +27,7 @@ pub struct ServeArguments {
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
 
-    /// Prepared map, or GeoJSON [default: the fetched city, else a generated one].
+    /// Prepared map, GeoJSON or .osm.pbf [default: the fetched city, else a generated one].
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
 
@@ -35,6 +35,40 @@ pub struct ServeArguments {
     #[arg(long, value_name = "COUNT", default_value_t = 100_000,
           value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub players: u32,
+
+    /// The most sessions at one time [default: --players].
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub sessions: Option<u32>,
+
+    /// Seconds after which a silent player's session may end for another's.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub idle_seconds: u32,
+
+    /// The most treasures at one time.
+    #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
+    pub treasures: u32,
+
+    /// Treasures that lie about from the beginning; each that is taken appears again elsewhere.
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    pub scattered: u32,
+
+    /// From how many metres away treasures are seen, along the streets.
+    #[arg(long, value_name = "METRES", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(25..=5_000))]
+    pub reach: u32,
+
+    /// Boards: 0 counts ways walked and treasures, 1 treasures alone, the others are the operators'.
+    #[arg(long, value_name = "COUNT", default_value_t = 2,
+          value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub boards: u16,
+
+    /// The most players on one board [default: --players].
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub board_entries: Option<u32>,
+
+    /// Record all requests to this file, for `ironhoard replay`.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
 
     /// Core that the engine is pinned to [default: wherever the scheduler puts it].
     #[arg(long, value_name = "CORE")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ironhoard::attach::ListenError;
 use ironhoard::engine::EngineError;
-use ironhoard_hunt::game::GameError;
+use ironhoard_hunt::world::HuntError;
 
 use crate::exit::Ending;
 
@@ -14,9 +14,17 @@ pub enum ServeError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The game.
+    /// The hunt.
     #[error(transparent)]
-    Game(#[from] GameError),
+    Hunt(#[from] HuntError),
+    /// The recording cannot be written.
+    #[error("cannot record to {}: {source}; check the path and its permissions", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The secret cannot be read.
     #[error("cannot read the secret from {}: {source}; check the path and its permissions", path.display())]
     SecretFile {
@@ -46,6 +54,7 @@ impl ServeError {
             ServeError::Engine(EngineError::Listen(
                 ListenError::PathTooLong { .. } | ListenError::NoFileName { .. },
             )) => Ending::Usage,
+            ServeError::Hunt(HuntError::Limit { .. }) => Ending::Usage,
             ServeError::Engine(EngineError::ShardLost { .. }) => Ending::Peer,
             _ => Ending::Environment,
         }

@@ -15,7 +15,7 @@ mod socket;
 mod stop;
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,16 +24,19 @@ use ironhoard::attach::Policy;
 use ironhoard::engine::{Counts, Engine, EngineOptions};
 use ironhoard::region::{reserve_report, PageCounts};
 use ironhoard::sys::affinity::allowed_cores;
-use ironhoard_hunt::game::{Game, GameOptions, DEFAULT_MAX_SPEED_CM_S};
+use ironhoard_hunt::game::{GameOptions, DEFAULT_MAX_SPEED_CM_S};
 use ironhoard_hunt::handler::HuntHandler;
 use ironhoard_hunt::map::StreetMap;
+use ironhoard_hunt::recording::Recorder;
 use ironhoard_hunt::tag::WorldSecret;
+use ironhoard_hunt::world::{Hunt, HuntOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Ending, Failure};
 use crate::map::source;
 use crate::notes::Notes;
 use crate::report::{self, Report};
+use crate::usage;
 
 use args::ServeArguments;
 pub use error::ServeError;
@@ -71,37 +74,72 @@ pub fn engine(
     arguments: &ServeArguments,
     map: StreetMap,
     source: &str,
-    life: Option<File>,
+    life: Option<OwnedFd>,
     bound: &mut dyn FnMut(),
 ) -> Result<Served, ServeError> {
     let map = Arc::new(map);
-    let options = GameOptions {
-        players: arguments.players,
-        max_speed_cm_s: DEFAULT_MAX_SPEED_CM_S,
-        secret: secret(arguments)?,
+    let options = hunt_options(
+        arguments,
+        secret(arguments.secret_file.as_deref(), arguments.seed)?,
+    );
+    let hunt = Hunt::new(map.clone(), &options)?;
+    let recorder = match &arguments.record {
+        Some(path) => Some(recorder(path, &options, &map)?),
+        None => None,
     };
-    let game = Game::new(map.clone(), &options)?;
     let socket = arguments
         .socket
         .clone()
         .unwrap_or_else(|| runtime_path("ironhoard.sock"));
     let engine = Engine::bind(engine_options(arguments, &socket))?;
-    announce(arguments, &game, source, &socket);
+    announce(arguments, &options, &map, source, &socket);
     stop::on_signal(engine.stop_handle())?;
     if let Some(life) = life {
         stop::on_hang_up(life, engine.stop_handle())?;
     }
     bound();
     let counters = engine.counters();
-    let game = Mutex::new(Some(game));
-    let only_shard = || game.lock().ok().and_then(|mut game| game.take());
-    let counts = engine.run(|_| HuntHandler::new(only_shard().expect("there is one shard")))?;
+    let handler = Mutex::new(Some(HuntHandler::new(hunt).record_to(recorder)));
+    let only_shard = || handler.lock().ok().and_then(|mut handler| handler.take());
+    let counts = engine.run(|_| {
+        // The engine makes a shard's handler on the shard's own thread.
+        usage::count_this_thread();
+        only_shard().expect("there is one shard")
+    })?;
     tracing::info!("left; the path is free");
     Ok(Served::new(
         &socket.to_string_lossy(),
         &counts,
         &counters.pages().counts(),
     ))
+}
+
+/// The budgets and distances that were asked for.
+fn hunt_options(arguments: &ServeArguments, secret: WorldSecret) -> HuntOptions {
+    let game = GameOptions {
+        players: arguments.players,
+        max_speed_cm_s: DEFAULT_MAX_SPEED_CM_S,
+        secret,
+    };
+    let usual = HuntOptions::new(game);
+    HuntOptions {
+        sessions: arguments.sessions.unwrap_or(usual.sessions),
+        idle_seconds: arguments.idle_seconds,
+        treasures: arguments.treasures,
+        scattered: arguments.scattered,
+        boards: arguments.boards,
+        board_entries: arguments.board_entries.unwrap_or(usual.board_entries),
+        reach_dm: 10 * arguments.reach,
+        seed: arguments.seed,
+        ..usual
+    }
+}
+
+fn recorder(path: &Path, options: &HuntOptions, map: &StreetMap) -> Result<Recorder, ServeError> {
+    Recorder::create(path, options, map).map_err(|source| ServeError::Recording {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn engine_options(arguments: &ServeArguments, socket: &Path) -> EngineOptions {
@@ -128,20 +166,23 @@ fn engine_options(arguments: &ServeArguments, socket: &Path) -> EngineOptions {
     }
 }
 
-fn secret(arguments: &ServeArguments) -> Result<WorldSecret, ServeError> {
-    let Some(path) = &arguments.secret_file else {
+/// The world's secret: out of the file, else out of the seed.
+pub fn secret(file: Option<&Path>, seed: u64) -> Result<WorldSecret, ServeError> {
+    let Some(path) = file else {
         tracing::warn!(
-            seed = arguments.seed,
+            seed,
             "the players' keys come from a seed that everybody knows: good for trying out only; \
              give --secret-file for more"
         );
-        return Ok(WorldSecret::from_seed(arguments.seed));
+        return Ok(WorldSecret::from_seed(seed));
     };
     let text = std::fs::read_to_string(path).map_err(|source| ServeError::SecretFile {
-        path: path.clone(),
+        path: path.to_owned(),
         source,
     })?;
-    let not_hexadecimal = || ServeError::Secret { path: path.clone() };
+    let not_hexadecimal = || ServeError::Secret {
+        path: path.to_owned(),
+    };
     let bytes = hexadecimal(text.trim()).ok_or_else(not_hexadecimal)?;
     Ok(WorldSecret::new(bytes))
 }
@@ -159,8 +200,13 @@ fn hexadecimal(text: &str) -> Option<[u8; 32]> {
 }
 
 /// What an operator wants to know of a starting engine.
-fn announce(arguments: &ServeArguments, game: &Game, source: &str, socket: &Path) {
-    let map = game.map();
+fn announce(
+    arguments: &ServeArguments,
+    options: &HuntOptions,
+    map: &StreetMap,
+    source: &str,
+    socket: &Path,
+) {
     tracing::info!(
         name = map.name(),
         nodes = map.node_count(),
@@ -184,11 +230,14 @@ fn announce(arguments: &ServeArguments, game: &Game, source: &str, socket: &Path
         budget = arguments.budget,
         "shard 0"
     );
-    tracing::info!(
-        players = arguments.players,
-        bytes = game.state_bytes(),
-        "game"
-    );
+    for line in options.budget(map) {
+        tracing::info!(
+            count = line.count,
+            bytes = line.bytes,
+            "budget: {}",
+            line.what
+        );
+    }
     tracing::info!(
         socket = %socket.display(),
         mode = format!("{:o}", arguments.socket_mode),

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::thread;
 
 use ironhoard::engine::StopHandle;
@@ -29,7 +30,8 @@ pub fn on_signal(stop: StopHandle) -> Result<(), ServeError> {
 }
 
 /// The other end of `life` was closed, by its owner or by its owner's death: halt.
-pub fn on_hang_up(mut life: File, stop: StopHandle) -> Result<(), ServeError> {
+pub fn on_hang_up(life: OwnedFd, stop: StopHandle) -> Result<(), ServeError> {
+    let mut life = File::from(life);
     let wait = move || {
         // Whatever it says, or if it cannot be read: its end is what matters.
         let _ = life.read_to_end(&mut Vec::new());

@@ -4,8 +4,11 @@
 //! [`StreetMap`] happens here, so that maps from all sources keep the same promises.
 
 use super::hilbert::hilbert_index;
+use super::image::{Content, Image};
 use super::part::largest_part;
-use super::{great_circle_metres, LonLat, MapError, StreetArc, StreetMap, MAX_ARC_LENGTH_DM};
+use super::{
+    great_circle_metres, LonLat, MapError, Point, StreetArc, StreetMap, MAX_ARC_LENGTH_DM,
+};
 
 /// The most nodes and arcs of a map: what 32-bit numbers can name, with room for one past the end.
 const MAX_NODES: u64 = u32::MAX as u64 - 1;
@@ -124,14 +127,16 @@ impl MapBuilder {
             });
         }
         let places: Vec<LonLat> = order.iter().map(|&old| self.places[old as usize]).collect();
-        Ok(StreetMap {
-            name,
-            attribution,
-            points: places.iter().map(LonLat::point).collect(),
-            first_arc: first_arcs(places.len(), &arcs),
-            arcs: arcs.iter().map(compressed).collect(),
-            places,
-        })
+        let points: Vec<Point> = places.iter().map(LonLat::point).collect();
+        let image = Image::new(&Content {
+            name: &name,
+            attribution: &attribution,
+            places: &places,
+            points: &points,
+            first_arc: &first_arcs(places.len(), &arcs),
+            arcs: &arcs.iter().map(compressed).collect::<Vec<_>>(),
+        })?;
+        Ok(StreetMap { image })
     }
 }
 

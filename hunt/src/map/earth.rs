@@ -5,6 +5,8 @@
 //! from the earth's centre, and from then on distances are exact integers. The straight line through
 //! the earth is shorter than the way over it by d³/24R²: a millimetre in 10 km.
 
+use bytemuck::{Pod, Zeroable};
+
 /// Radius of the sphere that all lengths are measured on.
 pub const EARTH_RADIUS_METRES: f64 = 6_371_008.8;
 
@@ -12,7 +14,7 @@ pub const EARTH_RADIUS_METRES: f64 = 6_371_008.8;
 const EARTH_RADIUS_CM: i32 = 637_100_880;
 
 /// A place in units of 10⁻⁷ degree, about a centimetre: the precision of OpenStreetMap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub struct LonLat {
     /// Longitude × 10⁷, within ±1 800 000 000.
@@ -66,7 +68,7 @@ impl LonLat {
 }
 
 /// A place in whole centimetres from the earth's centre: x towards (0°, 0°), z towards the north pole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Point {
     /// Centimetres towards longitude 0 on the equator.

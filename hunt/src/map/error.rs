@@ -43,8 +43,15 @@ pub enum MapError {
         problem: String,
     },
 
+    /// The OpenStreetMap PBF is broken.
+    #[error("cannot read OpenStreetMap PBF: {problem}; give a whole .osm.pbf extract, and fetch it again if it is damaged")]
+    Pbf {
+        /// What is wrong.
+        problem: String,
+    },
+
     /// Nothing to walk on was found.
-    #[error("the map has no streets ({found}); give GeoJSON with LineString features of at least two different places")]
+    #[error("the map has no streets ({found}); give GeoJSON with LineString features, or a PBF extract with highways, of at least two different places that reach each other")]
     NoStreets {
         /// What was found instead.
         found: String,
@@ -59,6 +66,17 @@ pub enum MapError {
         found: u64,
         /// How many there can be.
         limit: u64,
+    },
+
+    /// There is no memory for the map.
+    #[error(
+        "no memory for a map of {bytes} bytes: {source}; import a smaller area, or free memory"
+    )]
+    NoMemory {
+        /// Bytes that the map takes.
+        bytes: u64,
+        /// What the system said.
+        source: std::io::Error,
     },
 
     /// The size asked of the generator is not possible.

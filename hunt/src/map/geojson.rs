@@ -17,56 +17,16 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserializer, Serialize};
+use serde::Deserializer;
 use serde_json::Value;
 
 use super::build::{Direction, MapBuilder};
-use super::geojson_tags::{direction, is_walkable, speed_kmh};
-use super::{great_circle_metres, LonLat, MapError, StreetMap};
-
-/// A segment longer than this is a broken coordinate, not a street.
-const MAX_SEGMENT_METRES: f64 = 100_000.0;
+use super::import::{is_too_long, named_after, ImportOptions, ImportReport, Travel};
+use super::tags::Tags;
+use super::{LonLat, MapError, StreetMap};
 
 /// Bytes between two reports of progress.
 const PROGRESS_STEP: u64 = 256 * 1024;
-
-/// Who travels, and so which tags bind them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Travel {
-    /// Players on foot: every street, both ways.
-    #[default]
-    Foot,
-    /// Vehicles: one-way tags, roundabouts and motorways lead one way.
-    Vehicle,
-}
-
-/// How to read a GeoJSON file.
-#[derive(Clone, Debug, Default)]
-pub struct ImportOptions {
-    /// The map's name; without it the file's `name` member, else `map`.
-    pub name: Option<String>,
-    /// The map's attribution; without it the file's `copyright` or `attribution` member.
-    pub attribution: Option<String>,
-    /// Who travels.
-    pub travel: Travel,
-}
-
-/// What an import found in the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ImportReport {
-    /// Features in the file.
-    pub features: u64,
-    /// Features that became streets.
-    pub streets: u64,
-    /// Features left out because they are no lines or not open to travel.
-    pub other: u64,
-    /// Features left out because their coordinates are broken.
-    pub broken: u64,
-    /// The first broken feature, counted from 1, and what is wrong with it.
-    pub first_broken: Option<String>,
-    /// Places left out because they are not connected with the largest part of the network.
-    pub unconnected_places: u64,
-}
 
 /// Imports the GeoJSON file at `path`; without a name in `options` or in the file, the map is named
 /// after the file. `progress` is told bytes done and bytes in all.
@@ -80,15 +40,7 @@ pub fn import_geojson_file(
 ) -> Result<(StreetMap, ImportReport), MapError> {
     let file = std::fs::File::open(path).map_err(MapError::file("open", path))?;
     let total = file.metadata().map_err(MapError::file("read", path))?.len();
-    let (mut map, report) = import_geojson(file, total, options, progress)?;
-    if map.name == UNNAMED {
-        map.name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-    }
-    Ok((map, report))
+    import_named(file, total, options, &named_after(path), progress)
 }
 
 /// Imports GeoJSON from `reader`, which will give about `total` bytes (only `progress` needs it).
@@ -110,6 +62,16 @@ pub fn import_geojson(
     reader: impl Read,
     total: u64,
     options: &ImportOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(StreetMap, ImportReport), MapError> {
+    import_named(reader, total, options, UNNAMED, progress)
+}
+
+fn import_named(
+    reader: impl Read,
+    total: u64,
+    options: &ImportOptions,
+    unnamed: &str,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(StreetMap, ImportReport), MapError> {
     let counted = Counted {
@@ -134,10 +96,10 @@ pub fn import_geojson(
     read.map_err(|error| MapError::GeoJson {
         problem: error.to_string(),
     })?;
-    import.finish(options)
+    import.finish(options, unnamed)
 }
 
-/// The name of a map until it has one.
+/// The name of a map that nobody and nothing names.
 const UNNAMED: &str = "map";
 
 /// The import under way.
@@ -156,7 +118,7 @@ struct Import {
 impl Import {
     fn feature(&mut self, feature: &Value) -> Result<(), MapError> {
         self.report.features += 1;
-        let tags = &feature["properties"];
+        let tags = tags_of(&feature["properties"]);
         let geometry = &feature["geometry"];
         let lines: Vec<&Value> = match geometry["type"].as_str() {
             Some("LineString") => vec![&geometry["coordinates"]],
@@ -166,7 +128,7 @@ impl Import {
             },
             _ => Vec::new(),
         };
-        if lines.is_empty() || !is_walkable(tags) {
+        if lines.is_empty() || !tags.is_open_to(self.travel) {
             self.report.other += 1;
             return Ok(());
         }
@@ -174,7 +136,7 @@ impl Import {
             Err(problem) => self.broken(problem),
             Ok(lines) => {
                 self.report.streets += 1;
-                let (way, speed) = (direction(tags, self.travel), speed_kmh(tags));
+                let (way, speed) = (tags.direction(self.travel), tags.speed_kmh());
                 lines
                     .iter()
                     .try_for_each(|line| self.street(line, way, speed))
@@ -183,11 +145,9 @@ impl Import {
     }
 
     fn broken(&mut self, problem: &str) -> Result<(), MapError> {
-        self.report.broken += 1;
         let number = self.report.features;
         self.report
-            .first_broken
-            .get_or_insert_with(|| format!("feature {number}: {problem}"));
+            .broken(|| format!("feature {number}: {problem}"));
         Ok(())
     }
 
@@ -208,34 +168,24 @@ impl Import {
         Ok(node)
     }
 
-    fn finish(mut self, options: &ImportOptions) -> Result<(StreetMap, ImportReport), MapError> {
+    fn finish(
+        mut self,
+        options: &ImportOptions,
+        unnamed: &str,
+    ) -> Result<(StreetMap, ImportReport), MapError> {
         if !self.is_collection {
             return Err(MapError::GeoJson {
                 problem: "it is no FeatureCollection".into(),
             });
         }
         if self.builder.node_count() == 0 {
-            let ImportReport {
-                features,
-                other,
-                broken,
-                first_broken,
-                ..
-            } = self.report;
-            let example = first_broken
-                .map(|problem| format!("; {problem}"))
-                .unwrap_or_default();
-            return Err(MapError::NoStreets {
-                found: format!(
-                    "{features} features: {other} are no streets, {broken} are broken{example}"
-                ),
-            });
+            return Err(self.report.no_streets());
         }
         let name = options
             .name
             .clone()
             .or(self.name)
-            .unwrap_or_else(|| UNNAMED.into());
+            .unwrap_or_else(|| unnamed.into());
         let attribution = options.attribution.clone().or(self.copyright);
         let attribution = attribution.unwrap_or_else(|| "no attribution in the source".into());
         let places = self.builder.node_count() as u64;
@@ -245,16 +195,30 @@ impl Import {
     }
 }
 
+/// The properties of a feature as the tags they were.
+fn tags_of(properties: &Value) -> Tags<'_> {
+    let mut tags = Tags::default();
+    for (key, value) in properties.as_object().into_iter().flatten() {
+        match value {
+            Value::String(text) => tags.set(key, text.as_str()),
+            Value::Bool(true) => tags.set(key, "yes"),
+            Value::Bool(false) => tags.set(key, "no"),
+            Value::Number(number) => tags.set(key, number.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => {}
+        }
+    }
+    tags
+}
+
 /// The places of a line, or what is wrong with it.
 fn line(coordinates: &Value) -> Result<Vec<LonLat>, &'static str> {
     let coordinates = coordinates
         .as_array()
         .ok_or("its coordinates are no list")?;
     let places: Vec<LonLat> = coordinates.iter().map(place).collect::<Result<_, _>>()?;
-    let too_long = |pair: &[LonLat]| great_circle_metres(pair[0], pair[1]) > MAX_SEGMENT_METRES;
     match places.len() {
         0 | 1 => Err("a line needs at least two places"),
-        _ if places.windows(2).any(too_long) => Err("a segment is longer than 100 km"),
+        _ if places.windows(2).any(is_too_long) => Err("a segment is longer than 100 km"),
         _ => Ok(places),
     }
 }

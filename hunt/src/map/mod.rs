@@ -20,23 +20,32 @@ mod error;
 mod file;
 mod generate;
 mod geojson;
-mod geojson_tags;
 mod hilbert;
+mod image;
+mod import;
+mod memory;
 mod part;
+mod pbf;
+mod tags;
 
 pub use earth::{great_circle_metres, LonLat, Point, EARTH_RADIUS_METRES};
 pub use error::MapError;
-pub use file::{FORMAT_VERSION, MAGIC};
 pub use generate::{generate, GenerateOptions};
-pub use geojson::{import_geojson, import_geojson_file, ImportOptions, ImportReport, Travel};
+pub use geojson::{import_geojson, import_geojson_file};
+pub use image::{FORMAT_VERSION, MAGIC};
+pub use import::{ImportOptions, ImportReport, Travel};
+pub use memory::{MapMemory, MapPages};
+pub use pbf::{import_pbf, import_pbf_file};
 
+use bytemuck::{Pod, Zeroable};
+use image::Image;
 use serde::Serialize;
 
 /// The longest arc, in decimetres: what the 16-bit offset of a move can reach.
 pub const MAX_ARC_LENGTH_DM: u32 = u16::MAX as u32;
 
 /// One direction of one street segment: an entry of the adjacency array.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct StreetArc {
     /// The node that the arc reaches.
@@ -55,56 +64,63 @@ const _: () = assert!(size_of::<StreetArc>() == 8);
 ///
 /// Made by [`import_geojson_file`], [`generate`] or [`StreetMap::load`]; immutable afterwards. Every
 /// index inside is in range, whichever way the map was made.
-#[derive(Debug, PartialEq, Eq)]
 pub struct StreetMap {
-    name: String,
-    attribution: String,
-    places: Vec<LonLat>,
-    points: Vec<Point>,
-    first_arc: Vec<u32>,
-    arcs: Vec<StreetArc>,
+    image: Image,
 }
 
 impl StreetMap {
     /// The name of the map, for people.
     pub fn name(&self) -> &str {
-        &self.name
+        self.image.sections().name
     }
 
     /// Who made the data and under which licence it comes; to be shown wherever the map is used.
     pub fn attribution(&self) -> &str {
-        &self.attribution
+        self.image.sections().attribution
     }
 
     /// Number of nodes. Nodes are numbered from 0.
+    #[inline]
     pub fn node_count(&self) -> u32 {
-        self.places.len() as u32
+        self.image.sections().places.len() as u32
     }
 
     /// Number of arcs. A street segment in both directions counts twice.
+    #[inline]
     pub fn arc_count(&self) -> u32 {
-        self.arcs.len() as u32
+        self.image.sections().arcs.len() as u32
+    }
+
+    /// Bytes of memory that the map takes, which is what its file takes.
+    pub fn bytes(&self) -> u64 {
+        self.image.bytes().len() as u64
+    }
+
+    /// On what pages the map lies. Asks the kernel, so it takes its time.
+    pub fn pages(&self) -> MapPages {
+        self.image.pages()
     }
 
     /// Where a node lies, in degrees; `None` for a node that the map does not have.
+    #[inline]
     pub fn place(&self, node: u32) -> Option<LonLat> {
-        self.places.get(node as usize).copied()
+        self.image.sections().places.get(node as usize).copied()
     }
 
     /// Where a node lies, in centimetres from the earth's centre; `None` for an unknown node.
     #[inline]
     pub fn point(&self, node: u32) -> Option<Point> {
-        self.points.get(node as usize).copied()
+        self.image.sections().points.get(node as usize).copied()
     }
 
     /// The arcs that leave `node`, ordered by the node they reach; none for an unknown node.
     #[inline]
     pub fn arcs_from(&self, node: u32) -> &[StreetArc] {
-        let node = node as usize;
-        match (self.first_arc.get(node), self.first_arc.get(node + 1)) {
-            (Some(&first), Some(&end)) => &self.arcs[first as usize..end as usize],
-            _ => &[],
-        }
+        let (node, map) = (node as usize, self.image.sections());
+        let bounds = map.first_arc.get(node).zip(map.first_arc.get(node + 1));
+        bounds
+            .and_then(|(&first, &end)| map.arcs.get(first as usize..end as usize))
+            .unwrap_or_default()
     }
 
     /// The arc that leads from one node to another, if there is one.
@@ -124,13 +140,14 @@ impl StreetMap {
     /// ```
     pub fn info(&self) -> MapInfo {
         MapInfo {
-            name: self.name.clone(),
-            attribution: self.attribution.clone(),
+            name: self.name().to_owned(),
+            attribution: self.attribution().to_owned(),
             nodes: self.node_count(),
             arcs: self.arc_count(),
             street_km: self.street_decimetres() as f64 / 10_000.0,
-            mean_degree: self.arcs.len() as f64 / self.places.len() as f64,
-            bounds: Bounds::around(&self.places),
+            mean_degree: f64::from(self.arc_count()) / f64::from(self.node_count()),
+            bounds: Bounds::around(self.image.sections().places),
+            bytes: self.bytes(),
         }
     }
 
@@ -142,6 +159,25 @@ impl StreetMap {
             .filter(|&(from, arc)| once(from, arc))
             .map(|(_, arc)| u64::from(arc.length_dm))
             .sum()
+    }
+}
+
+/// Two maps are equal when all their bytes are.
+impl PartialEq for StreetMap {
+    fn eq(&self, other: &StreetMap) -> bool {
+        self.image.bytes() == other.image.bytes()
+    }
+}
+
+impl Eq for StreetMap {}
+
+impl std::fmt::Debug for StreetMap {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("StreetMap")
+            .field("name", &self.name())
+            .field("nodes", &self.node_count())
+            .field("arcs", &self.arc_count())
+            .finish_non_exhaustive()
     }
 }
 
@@ -162,6 +198,8 @@ pub struct MapInfo {
     pub mean_degree: f64,
     /// The box that holds all nodes.
     pub bounds: Bounds,
+    /// Bytes that the map takes, in memory and in its file.
+    pub bytes: u64,
 }
 
 /// A box on the map, in degrees.

@@ -13,12 +13,15 @@
 //! from the same place. What is right for each move is the [oracle](crate::oracle)'s to say.
 
 mod behaviour;
+mod hot_spots;
 mod walker;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use behaviour::{BadRates, Behaviour};
+pub use hot_spots::HotSpotOptions;
+use hot_spots::HotSpots;
 use walker::Walker;
 
 use crate::game::DEFAULT_MAX_SPEED_CM_S;
@@ -37,6 +40,8 @@ pub struct WalkOptions {
     pub max_speed_cm_s: u32,
     /// How often they lie.
     pub rates: BadRates,
+    /// Where they begin; nothing: anywhere.
+    pub hot_spots: Option<HotSpotOptions>,
 }
 
 impl WalkOptions {
@@ -47,6 +52,7 @@ impl WalkOptions {
             seed,
             max_speed_cm_s: DEFAULT_MAX_SPEED_CM_S,
             rates: BadRates::NONE,
+            hot_spots: None,
         }
     }
 }
@@ -96,10 +102,13 @@ impl Walkers {
         if first >= end {
             return Err(WalkError::NoPlayers { first, end });
         }
+        let spots = options
+            .hot_spots
+            .map(|spots| HotSpots::new(&map, spots, options.seed));
         let walkers = options
             .players
             .clone()
-            .map(|id| Walker::new(id, &map, secret, options.seed));
+            .map(|id| Walker::new(id, &map, secret, options.seed, spots.as_ref()));
         Ok(Walkers {
             walkers: walkers.collect(),
             turn: 0,

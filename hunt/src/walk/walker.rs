@@ -5,6 +5,7 @@ use std::ops::Range;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
 
+use super::hot_spots::HotSpots;
 use super::{Behaviour, Step};
 use crate::map::{Point, StreetMap};
 use crate::record::{Move, MOVE_BYTES, MOVE_KIND_STEP, MOVE_TAG, NO_TREASURE};
@@ -42,12 +43,22 @@ struct Stand {
 }
 
 impl Walker {
-    /// Puts a player somewhere on the map.
-    pub fn new(id: u32, map: &StreetMap, secret: &WorldSecret, seed: u64) -> Walker {
+    /// Puts a player somewhere on the map, near one of the places that draw players if there are any.
+    pub fn new(
+        id: u32,
+        map: &StreetMap,
+        secret: &WorldSecret,
+        seed: u64,
+        spots: Option<&HotSpots>,
+    ) -> Walker {
         // An odd multiplier spreads neighbouring ids over all bits.
         let own_seed = seed ^ u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut random = Pcg32::seed_from_u64(own_seed);
-        let stand = anywhere(map, &mut random);
+        let near = spots.and_then(|spots| spots.draw(map, &mut random));
+        let stand = match near {
+            Some(node) => at_start_of_an_arc(map, node),
+            None => anywhere(map, &mut random),
+        };
         Walker {
             id,
             key: secret.player_key(id.into()),
@@ -248,7 +259,10 @@ impl Walker {
 
 /// The start of a random arc.
 fn anywhere(map: &StreetMap, random: &mut Pcg32) -> Stand {
-    let from = random.random_range(0..map.node_count().max(1));
+    at_start_of_an_arc(map, random.random_range(0..map.node_count().max(1)))
+}
+
+fn at_start_of_an_arc(map: &StreetMap, from: u32) -> Stand {
     let to = map.arcs_from(from).first().map_or(from, |arc| arc.to);
     Stand {
         from,

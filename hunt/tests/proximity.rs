@@ -1,0 +1,373 @@
+//! What is near, against brute force: every distance along the streets by relaxing all arcs until
+//! nothing changes, every player by looking at all of them.
+
+use std::collections::BTreeMap;
+
+use ironhoard_hunt::map::{generate, import_geojson, GenerateOptions, ImportOptions, StreetMap};
+use ironhoard_hunt::near::crowd::{Crowd, FARTHEST_CM};
+use ironhoard_hunt::near::search::{Search, TooLarge, Turned, Ways};
+use ironhoard_hunt::near::treasures::{Spot, Treasures};
+use ironhoard_hunt::request::{Found, List};
+use ironhoard_hunt::validate::place_on_arc;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+const REACH_DM: u32 = 1_500;
+
+fn two_way_city() -> StreetMap {
+    generate(&GenerateOptions::city(400, 3), &mut |_, _| {}).unwrap()
+}
+
+/// A ring of one-way streets with crossings that can be walked both ways.
+fn one_way_city() -> StreetMap {
+    let mut features = Vec::new();
+    let place = |at: u32| {
+        let angle = f64::from(at) / 60.0 * std::f64::consts::TAU;
+        format!("[{:.6},{:.6}]", 0.005 * angle.cos(), 0.005 * angle.sin())
+    };
+    let mut street = |tags: &str, from: u32, to: u32| {
+        features.push(format!(
+            r#"{{"type":"Feature","properties":{tags},"geometry":{{"type":"LineString","coordinates":[{},{}]}}}}"#,
+            place(from), place(to % 60),
+        ));
+    };
+    for at in 0..60 {
+        street(r#"{"oneway":"yes"}"#, at, at + 1);
+        if at % 7 == 0 {
+            street("{}", at, at + 3);
+        }
+    }
+    let text = format!(
+        r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+        features.join(",")
+    );
+    let options = ImportOptions {
+        travel: ironhoard_hunt::map::Travel::Vehicle,
+        ..ImportOptions::default()
+    };
+    let (map, _) = import_geojson(text.as_bytes(), 0, &options, &mut |_, _| {}).unwrap();
+    let is_one_way = |from: u32| {
+        map.arcs_from(from)
+            .iter()
+            .any(|arc| map.arc(arc.to, from).is_none())
+    };
+    assert!((0..map.node_count()).any(is_one_way));
+    map
+}
+
+/// Distances from `start` to all nodes: arcs are relaxed until nothing changes (Bellman, Ford).
+fn all_distances(map: &StreetMap, start: u32) -> Vec<Option<u32>> {
+    let mut best = vec![None; map.node_count() as usize];
+    best[start as usize] = Some(0);
+    let mut has_changed = true;
+    while has_changed {
+        has_changed = false;
+        for from in 0..map.node_count() {
+            let Some(distance) = best[from as usize] else {
+                continue;
+            };
+            for arc in map.arcs_from(from) {
+                let way = distance + u32::from(arc.length_dm);
+                if best[arc.to as usize].is_none_or(|best| way < best) {
+                    best[arc.to as usize] = Some(way);
+                    has_changed = true;
+                }
+            }
+        }
+    }
+    best
+}
+
+/// A world on paper.
+struct Paper<'m> {
+    map: &'m StreetMap,
+    distances: Vec<Vec<Option<u32>>>,
+    treasures: BTreeMap<u32, u32>,
+}
+
+impl<'m> Paper<'m> {
+    fn new(map: &'m StreetMap) -> Paper<'m> {
+        Paper {
+            map,
+            distances: (0..map.node_count())
+                .map(|node| all_distances(map, node))
+                .collect(),
+            treasures: BTreeMap::new(),
+        }
+    }
+
+    /// All treasures within reach, nearest first.
+    fn near(&self, spot: &Spot) -> Vec<Found> {
+        let arc = self.map.arc(spot.from, spot.to).unwrap();
+        let ahead = u32::from(arc.length_dm - spot.offset_dm);
+        let is_walked_back = self.map.arc(spot.to, spot.from).is_some();
+        let mut found: Vec<Found> = self
+            .treasures
+            .iter()
+            .filter_map(|(&id, &node)| {
+                let onwards =
+                    self.distances[spot.to as usize][node as usize].map(|way| way + ahead);
+                let back = self.distances[spot.from as usize][node as usize]
+                    .filter(|_| is_walked_back)
+                    .map(|way| way + u32::from(spot.offset_dm));
+                let distance_dm = onwards.into_iter().chain(back).min()?;
+                (distance_dm <= REACH_DM).then_some(Found { distance_dm, id })
+            })
+            .collect();
+        found.sort_unstable();
+        found
+    }
+}
+
+fn anywhere(map: &StreetMap, random: &mut Pcg64) -> Spot {
+    let from = random.random_range(0..map.node_count());
+    let arcs = map.arcs_from(from);
+    let arc = arcs[random.random_range(0..arcs.len() as u64) as usize];
+    Spot {
+        from,
+        to: arc.to,
+        offset_dm: random.random_range(0..=arc.length_dm),
+    }
+}
+
+fn assert_list(list: &List, right: &[Found]) {
+    assert_eq!(list.entries(), &right[..right.len().min(8)]);
+    assert_eq!(list.is_cut, right.len() > 8);
+}
+
+/// Lays, lifts and asks at random; returns how many questions had an answer.
+fn compare(map: &StreetMap, budget: u32, questions: u32) -> u32 {
+    let mut random = Pcg64::seed_from_u64(u64::from(budget));
+    let mut paper = Paper::new(map);
+    let mut treasures = Treasures::new(map, budget, REACH_DM).unwrap();
+    let mut answered = 0;
+    for _ in 0..questions {
+        for _ in 0..2 {
+            let node = random.random_range(0..map.node_count());
+            match treasures.lay(map, node, 5) {
+                Some(id) => assert_eq!(paper.treasures.insert(id, node), None),
+                None => assert_eq!(paper.treasures.len() as u32, budget),
+            }
+        }
+        if random.random_range(0..8) < 7 || paper.treasures.len() as u32 == budget {
+            let at = random.random_range(0..paper.treasures.len() as u64) as usize;
+            let (&id, &node) = paper.treasures.iter().nth(at).unwrap();
+            paper.treasures.remove(&id);
+            let lifted = treasures.lift(map, id).unwrap();
+            assert_eq!((lifted.node, lifted.value), (node, 5));
+            assert_eq!(
+                (treasures.lift(map, id), treasures.is_live(id)),
+                (None, false)
+            );
+        }
+        let spot = anywhere(map, &mut random);
+        let right = paper.near(&spot);
+        assert_list(&treasures.near(map, &spot), &right);
+        answered += u32::from(!right.is_empty());
+        for within_dm in [0, 250, REACH_DM] {
+            if let Some(last) = right.last() {
+                let distance = treasures.distance(map, &spot, last.id, within_dm);
+                assert_eq!(
+                    distance,
+                    Some(last.distance_dm).filter(|&found| found <= within_dm)
+                );
+            }
+        }
+    }
+    assert_eq!(treasures.live() as usize, paper.treasures.len());
+    answered
+}
+
+#[test]
+fn ten_thousand_questions_are_answered_as_by_brute_force() {
+    let map = two_way_city();
+    assert!(compare(&map, 40, 6_000) > 1_000);
+    assert!(compare(&one_way_city(), 20, 4_000) > 1_000);
+}
+
+#[test]
+fn treasures_that_the_index_cannot_hold_are_found_by_search() {
+    let map = two_way_city();
+    let mut treasures = Treasures::new(&map, 60, 6_000).unwrap();
+    let mut laid = Vec::new();
+    while let Some(id) = treasures.lay(&map, laid.len() as u32, 1) {
+        laid.push(id);
+    }
+    assert_eq!(laid.len(), 60);
+    assert!(treasures.alone() > 30, "{}", treasures.alone());
+    let mut paper = Paper::new(&map);
+    paper.treasures = laid.iter().copied().zip(0..).collect();
+    let mut random = Pcg64::seed_from_u64(1);
+    for _ in 0..200 {
+        let spot = anywhere(&map, &mut random);
+        for &id in &laid {
+            let right = paper.near_within(&spot, id, 6_000);
+            assert_eq!(treasures.distance(&map, &spot, id, 6_000), right);
+        }
+    }
+    for id in laid {
+        assert!(treasures.lift(&map, id).is_some());
+    }
+    assert_eq!((treasures.live(), treasures.alone()), (0, 0));
+    for node in 0..30 {
+        assert!(treasures.lay(&map, node, 1).is_some());
+    }
+}
+
+impl Paper<'_> {
+    fn near_within(&self, spot: &Spot, id: u32, within_dm: u32) -> Option<u32> {
+        let node = self.treasures[&id];
+        let arc = self.map.arc(spot.from, spot.to).unwrap();
+        let onwards = self.distances[spot.to as usize][node as usize]
+            .map(|way| way + u32::from(arc.length_dm - spot.offset_dm));
+        let back = self.distances[spot.from as usize][node as usize]
+            .map(|way| way + u32::from(spot.offset_dm));
+        onwards
+            .into_iter()
+            .chain(back)
+            .min()
+            .filter(|&distance| distance <= within_dm)
+    }
+}
+
+#[test]
+fn an_old_number_names_no_new_treasure() {
+    let map = two_way_city();
+    let mut treasures = Treasures::new(&map, 1, REACH_DM).unwrap();
+    let mut numbers = Vec::new();
+    for node in 0..200 {
+        let id = treasures.lay(&map, node, 1).unwrap();
+        assert_eq!(treasures.lay(&map, node, 1), None);
+        assert!(numbers.iter().all(|&old| !treasures.is_live(old)));
+        numbers.push(id);
+        treasures.lift(&map, id).unwrap();
+    }
+    assert_eq!(treasures.lay(&map, map.node_count(), 1), None);
+    assert!(!treasures.is_live(u32::MAX));
+}
+
+#[test]
+fn a_search_settles_what_brute_force_finds_in_both_directions() {
+    for map in [two_way_city(), one_way_city()] {
+        let (mut search, turned) = (Search::new(), Turned::new(&map));
+        for start in (0..map.node_count()).step_by(7) {
+            let mut found = BTreeMap::new();
+            search
+                .within(Ways::Forward(&map), start, REACH_DM, |node, dm| {
+                    assert_eq!(found.insert(node, dm), None);
+                })
+                .unwrap();
+            let right: BTreeMap<u32, u32> = (0..)
+                .zip(all_distances(&map, start))
+                .filter_map(|(node, dm)| Some((node, dm.filter(|&dm| dm <= REACH_DM)?)))
+                .collect();
+            assert_eq!(found, right);
+            for (&node, &dm) in &right {
+                let mut back = None;
+                search
+                    .within(
+                        Ways::Backward(&map, &turned),
+                        node,
+                        REACH_DM,
+                        |from, way| {
+                            if from == start {
+                                back = Some(way);
+                            }
+                        },
+                    )
+                    .unwrap();
+                assert_eq!(back, Some(dm));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_area_that_is_too_large_is_refused_and_the_next_search_is_right() {
+    let map = generate(&GenerateOptions::city(20_000, 3), &mut |_, _| {}).unwrap();
+    let mut search = Search::new();
+    let mut count = 0;
+    assert_eq!(
+        search.within(Ways::Forward(&map), 1, u32::MAX, |_, _| count += 1),
+        Err(TooLarge)
+    );
+    assert!(count > 1_000);
+    let mut found = Vec::new();
+    search
+        .within(Ways::Forward(&map), 1, 500, |node, dm| {
+            found.push((dm, node))
+        })
+        .unwrap();
+    let mut anew = Vec::new();
+    Search::new()
+        .within(Ways::Forward(&map), 1, 500, |node, dm| {
+            anew.push((dm, node))
+        })
+        .unwrap();
+    assert_eq!(found, anew);
+    assert_eq!(
+        search.within(Ways::Forward(&map), u32::MAX, 500, |_, _| panic!("nowhere")),
+        Ok(())
+    );
+}
+
+#[test]
+fn players_near_by_are_those_that_all_looked_at_gives() {
+    let map = two_way_city();
+    let mut random = Pcg64::seed_from_u64(5);
+    let mut crowd = Crowd::new(&map, 60).unwrap();
+    let mut places = BTreeMap::new();
+    let mut seen = 0;
+    for _ in 0..20_000 {
+        let player = random.random_range(0..60_u32);
+        if random.random_range(0..20) == 0 {
+            crowd.leave(player);
+            places.remove(&player);
+            assert_eq!(crowd.spot(player), None);
+            continue;
+        }
+        let spot = anywhere(&map, &mut random);
+        let arc = map.arc(spot.from, spot.to).unwrap();
+        let ends = (map.point(spot.from).unwrap(), map.point(spot.to).unwrap());
+        let place = place_on_arc(ends.0, ends.1, arc, spot.offset_dm);
+        crowd.arrive(player, place, spot, 3);
+        places.insert(player, place);
+        assert_eq!((crowd.spot(player), crowd.seen(player)), (Some(spot), 3));
+        let radius = [100, 3_000, FARTHEST_CM][random.random_range(0..3_u64) as usize];
+        let mut right: Vec<Found> = places
+            .iter()
+            .map(|(&id, other)| (id, place.distance_squared(other)))
+            .filter(|&(id, square)| id != player && square <= u64::from(radius).pow(2))
+            .map(|(id, square)| Found {
+                distance_dm: (square.isqrt() / 10) as u32,
+                id,
+            })
+            .collect();
+        right.sort_unstable();
+        assert_list(&crowd.near(player, place, radius), &right);
+        seen += right.len();
+    }
+    assert!(seen > 1_000, "{seen}");
+}
+
+#[test]
+fn a_crowd_costs_the_same_however_large_and_says_that_it_was_cut() {
+    let map = two_way_city();
+    let mut crowd = Crowd::new(&map, 5_000).unwrap();
+    let place = map.point(9).unwrap();
+    let spot = Spot {
+        from: 9,
+        to: map.arcs_from(9)[0].to,
+        offset_dm: 0,
+    };
+    for player in 0..5_000 {
+        crowd.arrive(player, place, spot, 0);
+    }
+    let near = crowd.near(17, place, 100);
+    assert_eq!((near.entries().len(), near.is_cut), (8, true));
+    for player in 0..5_000 {
+        crowd.leave(player);
+        crowd.leave(player);
+    }
+    assert_eq!(crowd.near(17, place, FARTHEST_CM), List::default());
+}
