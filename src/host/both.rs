@@ -1,7 +1,7 @@
 //! What needs both halves of a lane: waiting for room, waiting for the reply of a call.
 //!
 //! While a call waits it first owns the next lines of its request ring (so that they are here when the
-//! next request is written), then pauses for a moment, then spins, then sleeps.
+//! next request is written), then lets a lull pass, then spins, then sleeps.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,6 @@ use super::receiver::ReplyReceiver;
 use super::sender::RequestSender;
 use crate::ring::{MemoryWords, Payload, Room};
 use crate::sys::clock::deadline_in;
-
-/// Pauses of the processor between a call's commit and its first look for the reply: less than any
-/// reply takes, and longer than the engine needs to write one (`docs/decisions/`, 0008).
-const PAUSES_BEFORE_A_LOOK: u32 = 3;
 
 /// Both halves of one lane.
 pub(crate) struct Both<'a> {
@@ -130,20 +126,19 @@ impl Both<'_> {
     }
 
     /// Waits for the one reply under way, right after request `number` was committed. A look at once
-    /// would take the reply's line away from the engine just when it is about to write it, so a few
-    /// pauses come first.
+    /// would take the reply's line away from the engine just when it is about to write it, so a
+    /// lull comes first.
     #[inline(always)]
     pub(crate) fn await_reply(&mut self, number: u64, deadline: Duration) -> Result<(), HostError> {
         // Now, because a look for the reply takes as long as a line's way here, and stores behind it
         // would wait for it.
         self.sender.own_now();
-        for _ in 0..PAUSES_BEFORE_A_LOOK {
-            std::hint::spin_loop();
-        }
+        self.sender.let_lull_pass();
         if !self.receiver.wait(deadline)? {
             self.receiver.want_from(number.wrapping_add(1));
             return Err(HostError::Deadline { number });
         }
+        self.sender.lull_is_over();
         Ok(())
     }
 }

@@ -49,6 +49,7 @@ mod error;
 mod events;
 mod lane;
 mod link;
+mod lull;
 mod nap;
 mod reader;
 mod receiver;

@@ -167,6 +167,12 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         Ok(self.capacity - self.limit.wrapping_sub(self.end.position))
     }
 
+    /// Reads the consumer's position and believes nothing: for who wants to know how long that takes.
+    #[inline(always)]
+    pub(crate) fn glance_at_consumer(&self) {
+        let _ = self.consumer_position.observe(); // `release`, unused
+    }
+
     /// Takes the next free lines into this core's cache by storing 0 to their first words: call it
     /// once per wait, after a commit, when there is nothing to read. The lines then change hands
     /// while nobody waits for them. Does nothing where no line is known to be free; never touches
