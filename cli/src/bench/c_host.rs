@@ -46,7 +46,7 @@ pub enum CHostError {
         cause: std::io::Error,
     },
     /// There is no C compiler.
-    #[error("cannot run the C compiler {}: {cause}; install one (gcc or clang), or name one with CC", compiler.display())]
+    #[error("cannot run the C compiler {}: {cause}; install one (gcc or clang), or name one with CC", compiler.to_string_lossy())]
     NoCompiler {
         /// What was tried.
         compiler: OsString,

@@ -75,9 +75,7 @@ pub fn listen(arguments: &ListenerArguments, samples: OwnedFd) -> Result<(), Ben
             EventAnswer::Empty => {}
             EventAnswer::Event(event) if event.kind == LAST => break,
             EventAnswer::Event(event) => {
-                for inbox in &mut inboxes {
-                    *inbox = event.number;
-                }
+                inboxes.fill(event.number);
                 std::hint::black_box(&inboxes);
                 let stamp = u64::from_le_bytes(payload[..8].try_into().expect("eight bytes"));
                 ticks.push(clock.ticks().wrapping_sub(stamp));

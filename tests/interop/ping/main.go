@@ -1,4 +1,5 @@
-// Command ping is the Go host of scripts/interop.sh: requests of many sizes, every byte of every reply compared.
+// Command ping is the Go host of scripts/interop.sh: requests of many sizes, every byte of every
+// reply compared.
 //
 //	ping PATH COUNT
 //
