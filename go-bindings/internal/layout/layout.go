@@ -78,6 +78,20 @@ const (
 	StatusUnknownFlag = 0xff03
 )
 
+// Event rings: one writer, the engine, and read-only hosts.
+const (
+	RoleEvent        = 3
+	MaxEventRings    = 48
+	EventLinesOffset = 64   // request region: the event line of event ring i at 64 + 64 i
+	EventNextNumber  = 0    // event line: the number the host expects next, for people who look on
+	EventNeedWakeup  = 8    // event line: odd while the host's waiter sleeps
+	EventOverwritten = 64   // event region: all records that start before this position are lost
+	EventSequence    = 128  // event region: its parity says which of the rejoin pairs counts
+	EventRejoinEven  = 144  // event region: position and number of a retained record, even sequences
+	EventRejoinOdd   = 160  // event region: the same, odd sequences
+	EventRingOffset  = 4096 // event region: where the ring begins
+)
+
 // PayloadLimit is the largest payload of a ring of capacity bytes: an eighth.
 func PayloadLimit(capacity uint64) uint32 { return uint32(capacity / 8) }
 
@@ -109,3 +123,9 @@ func ReplyPositionOffset(lane uint32, epoch uint64) uint64 {
 
 // ShardFlagOffset is the offset, in the reply region, of the need_wakeup word of shard.
 func ShardFlagOffset(shard uint32) uint64 { return ShardLinesOffset + Line*uint64(shard) }
+
+// EventRegionBytes is what the region of an event ring of capacity bytes needs.
+func EventRegionBytes(capacity uint64) uint64 { return EventRingOffset + capacity }
+
+// EventLineOffset is the offset, in the request region, of the host's event line of event ring ring.
+func EventLineOffset(ring uint32) uint64 { return EventLinesOffset + Line*uint64(ring) }

@@ -25,6 +25,12 @@ var golden = map[string]uint64{
 	"STATUS_OK": StatusOK, "STATUS_PANIC": StatusPanic, "STATUS_POISON": StatusPoison,
 	"STATUS_TOO_LARGE": StatusTooLarge, "STATUS_UNKNOWN_FLAG": StatusUnknownFlag,
 
+	"ROLE_EVENT": RoleEvent, "MAX_EVENT_RINGS": MaxEventRings, "EVENT_LINES_OFFSET": EventLinesOffset,
+	"EVENT_NEXT_NUMBER": EventNextNumber, "EVENT_NEED_WAKEUP": EventNeedWakeup,
+	"EVENT_OVERWRITTEN": EventOverwritten, "EVENT_SEQUENCE": EventSequence,
+	"EVENT_REJOIN_EVEN": EventRejoinEven, "EVENT_REJOIN_ODD": EventRejoinOdd,
+	"EVENT_RING_OFFSET": EventRingOffset,
+
 	"payload_limit(4096)": uint64(PayloadLimit(4096)), "payload_limit(1048576)": uint64(PayloadLimit(1 << 20)),
 	"record_bytes(0)": RecordBytes(0), "record_bytes(48)": RecordBytes(48),
 	"record_bytes(49)": RecordBytes(49), "record_bytes(240)": RecordBytes(240),
@@ -35,14 +41,17 @@ var golden = map[string]uint64{
 	"region_bytes(2, 1048576)": RegionBytes(2, 1<<20), "region_bytes(1024, 1048576)": RegionBytes(1024, 1<<20),
 	"lane_control_offset(0)": LaneControlOffset(0), "lane_control_offset(1023)": LaneControlOffset(1023),
 	"reply_position_offset(0, 1)": ReplyPositionOffset(0, 1), "reply_position_offset(0, 2)": ReplyPositionOffset(0, 2),
-	"reply_position_offset(5, 3)": ReplyPositionOffset(5, 3),
+	"reply_position_offset(5, 3)": ReplyPositionOffset(5, 3), "rings_offset(0)": RingsOffset(0),
+	"region_bytes(0, 0)": RegionBytes(0, 0), "event_region_bytes(4096)": EventRegionBytes(4096),
+	"event_region_bytes(1048576)": EventRegionBytes(1 << 20), "event_line_offset(0)": EventLineOffset(0),
+	"event_line_offset(47)": EventLineOffset(47),
 }
 
 // The messages of the conversation are package wire's, and its test holds those names.
 func isWire(name string) bool {
 	for _, prefix := range []string{
 		"MESSAGE_", "KIND_", "HELLO_", "RESUME_", "WELCOME_", "REFUSED_", "STEP_", "NAME_", "PAGES_",
-		"MOST_", "Refusal", "ROLE_HOST", "ROLE_OBSERVER", "ROLE_EVENTS",
+		"MOST_", "Refusal", "ROLE_HOST", "ROLE_OBSERVER", "ROLE_EVENTS", "ALL_EVENT_RINGS",
 	} {
 		if strings.HasPrefix(name, prefix) {
 			return true
