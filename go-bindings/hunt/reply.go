@@ -23,7 +23,7 @@ var ErrMarks = errors.New("hunt: the reply carries unknown marks; update this mo
 // Code is what the engine answers to a move: the kind of the reply record.
 type Code uint16
 
-// The codes of a move's judgement.
+// The codes: what the hunt answers, to moves and to its other requests.
 const (
 	// Accepted: the move happened; the player is where it says.
 	Accepted Code = iota
@@ -43,18 +43,54 @@ const (
 	BadTime
 	// Malformed: the payload is not 48 bytes, or carries a kind or flags that do not exist.
 	Malformed
+	// NoSession: the player is in no session, or not in the one that was named.
+	NoSession
+	// SessionsFull: all sessions are taken by players that are awake.
+	SessionsFull
+	// TreasureGone: there is no such treasure, or somebody was faster.
+	TreasureGone
+	// TooFar: the treasure is farther away than an arm reaches.
+	TooFar
+	// TreasuresFull: there are as many treasures as the game was started for.
+	TreasuresFull
+	// UnknownBoard: no such board.
+	UnknownBoard
+	// BoardFull: the board has as many players as it was started for.
+	BoardFull
+	// NotRanked: the player is not on the board.
+	NotRanked
+	// ScoreRange: the score would leave the range of 64 bits.
+	ScoreRange
+	// AreaTooLarge: the search would visit more of the map than one request may.
+	AreaTooLarge
+	// UnknownNode: the map has no such node.
+	UnknownNode
+	// UnknownOperator: no such operator.
+	UnknownOperator
 )
 
 var codeNames = [...]string{
-	Accepted:      "accepted",
-	BadTag:        "bad_tag",
-	TooOld:        "too_old",
-	UnknownPlayer: "unknown_player",
-	UnknownEdge:   "unknown_edge",
-	BadOffset:     "bad_offset",
-	TooFast:       "too_fast",
-	BadTime:       "bad_time",
-	Malformed:     "malformed",
+	Accepted:        "accepted",
+	BadTag:          "bad_tag",
+	TooOld:          "too_old",
+	UnknownPlayer:   "unknown_player",
+	UnknownEdge:     "unknown_edge",
+	BadOffset:       "bad_offset",
+	TooFast:         "too_fast",
+	BadTime:         "bad_time",
+	Malformed:       "malformed",
+	NoSession:       "no_session",
+	SessionsFull:    "sessions_full",
+	TreasureGone:    "no_treasure",
+	TooFar:          "too_far",
+	TreasuresFull:   "treasures_full",
+	UnknownBoard:    "unknown_board",
+	BoardFull:       "board_full",
+	NotRanked:       "not_ranked",
+	ScoreRange:      "score_range",
+	AreaTooLarge:    "area_too_large",
+	UnknownNode:     "unknown_node",
+	UnknownOperator: "unknown_operator",
 }
 
 // IsKnown says whether this is one of the codes above. The engine itself answers with others, from

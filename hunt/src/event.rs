@@ -2,15 +2,20 @@
 //!
 //! ```text
 //!   request ──▶ hunt ──▶ reply, to who asked
-//!                 └────▶ events, collected while the request is judged ──▶ sink: to whom it concerns
+//!                 └────▶ events, collected while the request is judged ──▶ event ring ──▶ every host
 //! ```
 //!
-//! A request collects its events in a fixed list and the handler hands them to an [`EventSink`] after the
-//! reply is written. Each event says whom it concerns: a player, whoever is in an area, whoever follows a
-//! board.
+//! A request collects its events in a fixed list, and the handler publishes them into the engine's event
+//! ring [`EVENT_RING`] once the reply is written: one write, however many hosts read. Each event says whom
+//! it concerns: a player, whoever is in an area, whoever follows a board. A host picks what concerns its
+//! own players with an [`Interest`].
+
+use std::collections::HashSet;
 
 use crate::map::Point;
 
+/// The event ring of the shard that carries them.
+pub const EVENT_RING: usize = 0;
 /// Bytes of an encoded event.
 pub const EVENT_BYTES: usize = 48;
 /// The most events of one request.
@@ -63,20 +68,6 @@ pub struct Event {
     pub place: Option<Point>,
 }
 
-/// Where events go.
-pub trait EventSink {
-    /// Takes one event. Called on the engine's thread: it must not block, and should not allocate.
-    fn publish(&mut self, event: &Event);
-}
-
-/// Tells nobody.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoSink;
-
-impl EventSink for NoSink {
-    fn publish(&mut self, _event: &Event) {}
-}
-
 impl Event {
     /// The event as bytes of a record.
     ///
@@ -103,6 +94,124 @@ impl Event {
         bytes[36] = u8::from(self.place.is_some());
         bytes
     }
+
+    /// The event that a host has read; `None` for bytes that no hunt of this version writes.
+    ///
+    /// ```
+    /// use ironhoard_hunt::event::{Audience, Event, EventKind};
+    /// let event = Event {
+    ///     kind: EventKind::BoardReset,
+    ///     audience: Audience::Board(2),
+    ///     cause: u32::MAX,
+    ///     subject: 0,
+    ///     value: 7,
+    ///     place: None,
+    /// };
+    /// assert_eq!(Event::decode(&event.encode()), Some(event));
+    /// assert_eq!(Event::decode(&[0; 48]), None);
+    /// ```
+    pub fn decode(bytes: &[u8]) -> Option<Event> {
+        let bytes: &[u8; EVENT_BYTES] = bytes.try_into().ok()?;
+        let whom = u32_at(bytes, 4);
+        let audience = match bytes[1] {
+            1 => Audience::Player(whom),
+            2 => Audience::Area(whom),
+            3 => Audience::Board(u16::try_from(whom).ok()?),
+            _ => return None,
+        };
+        let [x, y, z] = [24, 28, 32].map(|at| u32_at(bytes, at) as i32);
+        let place = match bytes[36] {
+            0 => None,
+            1 => Some(Point { x, y, z }),
+            _ => return None,
+        };
+        let value = [16, 20].map(|at| u64::from(u32_at(bytes, at)));
+        Some(Event {
+            kind: EventKind::from_byte(bytes[0])?,
+            audience,
+            cause: u32_at(bytes, 8),
+            subject: u32_at(bytes, 12),
+            value: (value[0] | value[1] << 32) as i64,
+            place,
+        })
+    }
+}
+
+fn u32_at(bytes: &[u8; EVENT_BYTES], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+impl EventKind {
+    fn from_byte(byte: u8) -> Option<EventKind> {
+        use EventKind::{BoardReset, Claimed, ClueDrop, Near, RankChange, Strike};
+        let all = [Near, Claimed, ClueDrop, RankChange, BoardReset, Strike];
+        all.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// What one host wants to hear of: its players, the surroundings of its players, boards.
+///
+/// ```
+/// use ironhoard_hunt::event::{Audience, Event, EventKind, Interest};
+/// let interest = Interest::default().player(4).board(0);
+/// let mut event = Event {
+///     kind: EventKind::Strike,
+///     audience: Audience::Player(4),
+///     cause: 4,
+///     subject: 9,
+///     value: 1,
+///     place: None,
+/// };
+/// assert!(interest.wants(&event));
+/// event.audience = Audience::Player(5);
+/// assert!(!interest.wants(&event));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Interest {
+    players: HashSet<u32>,
+    boards: HashSet<u16>,
+    areas: Vec<(Point, i64)>,
+}
+
+impl Interest {
+    /// And what concerns this player.
+    pub fn player(mut self, player: u32) -> Interest {
+        self.players.insert(player);
+        self
+    }
+
+    /// And what concerns those who follow this board.
+    pub fn board(mut self, board: u16) -> Interest {
+        self.boards.insert(board);
+        self
+    }
+
+    /// And what happens within `reach` of this place, as the crow flies, in the map's units
+    /// (centimetres).
+    pub fn area(mut self, middle: Point, reach: u32) -> Interest {
+        self.areas.push((middle, i64::from(reach)));
+        self
+    }
+
+    /// Is this event to be passed on?
+    pub fn wants(&self, event: &Event) -> bool {
+        let near = |place: Point| self.areas.iter().any(|area| is_within(place, *area));
+        match event.audience {
+            Audience::Player(player) => self.players.contains(&player),
+            Audience::Board(board) => self.boards.contains(&board),
+            Audience::Area(_) => event.place.is_some_and(near),
+        }
+    }
+}
+
+fn is_within(place: Point, (middle, reach): (Point, i64)) -> bool {
+    let [x, y, z] = [
+        (place.x, middle.x),
+        (place.y, middle.y),
+        (place.z, middle.z),
+    ]
+    .map(|(a, b)| i128::from(a) - i128::from(b));
+    x * x + y * y + z * z <= i128::from(reach) * i128::from(reach)
 }
 
 /// The events of one request, in the order in which they happened.
@@ -178,6 +287,35 @@ mod tests {
         }
         (bytes[0], bytes[1], bytes[36]) = (2, 2, 1);
         assert_eq!(event.encode(), bytes);
+        assert_eq!(Event::decode(&bytes), Some(event));
+        for at in [0, 1, 36] {
+            let mut wrong = bytes;
+            wrong[at] = 99;
+            assert_eq!(Event::decode(&wrong), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn an_area_is_a_ball() {
+        let place = |x, y| Some(Point { x, y, z: 0 });
+        let interest = Interest::default().area(Point { x: 100, y: 0, z: 0 }, 50);
+        let event = |place| Event {
+            kind: EventKind::ClueDrop,
+            audience: Audience::Area(1),
+            cause: 0,
+            subject: 0,
+            value: -5,
+            place,
+        };
+        for (at, wanted) in [
+            (place(100, 50), true),
+            (place(130, 41), false),
+            (place(i32::MIN, i32::MAX), false),
+            (None, false),
+        ] {
+            assert_eq!(interest.wants(&event(at)), wanted, "{at:?}");
+            assert_eq!(Event::decode(&event(at).encode()), Some(event(at)));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   request ring ─ copied once ─▶ hunt ─▶ answer, written where it will be read ─▶ reply ring
-//!                      └─▶ recorder, if there is one        └─▶ events ─▶ sink
+//!                      └─▶ recorder, if there is one        └─▶ events ─▶ event ring
 //! ```
 //!
 //! The request is copied out of the ring once, then judged: the host may still write the memory it lies
@@ -11,44 +11,48 @@
 
 use ironhoard::engine::{Handler, Reply, Request, Status};
 
-use crate::event::{EventSink, NoSink};
+use crate::event::{EVENT_BYTES, EVENT_RING};
 use crate::record::{Code, MOVE_BYTES};
 use crate::recording::{Input, Recorder};
 use crate::request::LARGEST_REPLY_BYTES;
 use crate::world::Hunt;
 
-/// A [`Hunt`] that an engine can be built around.
-pub struct HuntHandler<S = NoSink> {
+/// A [`Hunt`] that an engine can be built around. Its events go to the engine's event ring
+/// [`EVENT_RING`]; without one (see [`event_rings`](ironhoard::engine::EngineOptions::event_rings)) it
+/// counts them and tells nobody.
+pub struct HuntHandler {
     hunt: Hunt,
-    sink: S,
     recorder: Option<Recorder>,
 }
 
 impl HuntHandler {
-    /// Serves this hunt; its events go nowhere.
+    /// Serves this hunt.
     pub fn new(hunt: Hunt) -> HuntHandler {
-        HuntHandler::with_sink(hunt, NoSink)
-    }
-}
-
-impl<S: EventSink> HuntHandler<S> {
-    /// Serves this hunt; its events go there.
-    pub fn with_sink(hunt: Hunt, sink: S) -> HuntHandler<S> {
         HuntHandler {
             hunt,
-            sink,
             recorder: None,
         }
     }
 
     /// Records all requests, for replaying them: [`crate::recording`].
-    pub fn record_to(mut self, recorder: Option<Recorder>) -> HuntHandler<S> {
+    pub fn record_to(mut self, recorder: Option<Recorder>) -> HuntHandler {
         self.recorder = recorder;
         self
     }
+
+    /// Publishes the events of the request that was just judged.
+    fn tell(&self, request: &Request<'_>) {
+        for event in self.hunt.events().all() {
+            let Ok(mut claim) = request.event(EVENT_RING, EVENT_BYTES) else {
+                return; // an engine without event rings has nobody to tell
+            };
+            claim.payload().copy_from_slice(&event.encode());
+            claim.publish(event.kind as u16);
+        }
+    }
 }
 
-impl<S: EventSink> Handler for HuntHandler<S> {
+impl Handler for HuntHandler {
     fn handle(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
         let mut buffer = [0; MOVE_BYTES];
         let payload = request.payload();
@@ -84,9 +88,7 @@ impl<S: EventSink> Handler for HuntHandler<S> {
                 recorder.add(&input, code, room, self.hunt.events());
             }
         }
-        for event in self.hunt.events().all() {
-            self.sink.publish(event);
-        }
+        self.tell(request);
         status(code)
     }
 
@@ -99,7 +101,7 @@ impl<S: EventSink> Handler for HuntHandler<S> {
     }
 }
 
-impl<S> Drop for HuntHandler<S> {
+impl Drop for HuntHandler {
     fn drop(&mut self) {
         if let Some(recorder) = self.recorder.take() {
             // An engine that leaves cannot mend it; the replay will say that the end is missing.

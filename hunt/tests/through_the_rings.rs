@@ -3,13 +3,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ironhoard::attach::Wishes;
 use ironhoard::engine::{Engine, EngineOptions};
-use ironhoard::host::{Host, Lane};
+use ironhoard::host::{EventAnswer, Host, HostOptions, Lane};
+use ironhoard_hunt::event::{Audience, Event, EventKind, EVENT_BYTES};
 use ironhoard_hunt::game::{GameOptions, DEFAULT_MAX_SPEED_CM_S};
 use ironhoard_hunt::handler::HuntHandler;
 use ironhoard_hunt::map::{generate, GenerateOptions};
 use ironhoard_hunt::oracle::{City, Oracle};
 use ironhoard_hunt::record::{Code, Reply, KIND_MOVE};
+use ironhoard_hunt::request::{Operate, OperateVerb, KIND_OPERATE};
 use ironhoard_hunt::tag::WorldSecret;
 use ironhoard_hunt::walk::{BadRates, WalkOptions, Walkers};
 use ironhoard_hunt::world::{Hunt, HuntOptions};
@@ -73,5 +76,75 @@ fn an_engine_answers_what_the_oracle_says() {
         drop(host);
         stop.stop();
         assert_eq!(served.join().unwrap().requests, 3_004);
+    });
+}
+
+#[test]
+fn every_host_reads_what_the_hunt_has_to_tell() {
+    let map = Arc::new(generate(&GenerateOptions::city(500, 4), &mut |_, _| {}).unwrap());
+    let options = GameOptions {
+        players: PLAYERS,
+        max_speed_cm_s: DEFAULT_MAX_SPEED_CM_S,
+        secret: WorldSecret::from_seed(8),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hunt.sock");
+    let engine = Engine::bind(EngineOptions::new(&path).event_rings(1, 1 << 16)).unwrap();
+    let stop = engine.stop_handle();
+    let hunt = Mutex::new(Hunt::new(map.clone(), &HuntOptions::new(options.clone())).ok());
+
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let only_shard = || hunt.lock().unwrap().take().expect("one shard");
+            engine.run(|_| HuntHandler::new(only_shard())).unwrap()
+        });
+        let listener = || {
+            let options = HostOptions {
+                wishes: Wishes::events_only(),
+                ..HostOptions::default()
+            };
+            let host = Host::attach_with(&path, options).unwrap();
+            let events = host.events(0).unwrap();
+            (host, events)
+        };
+        let mut listeners = [listener(), listener()];
+        let host = Host::attach(&path).unwrap();
+        let mut lane = host.lane().unwrap();
+        let treasures: Vec<Operate> = (1..=40)
+            .map(|sequence| Operate {
+                operator: 3,
+                verb: OperateVerb::LayTreasure,
+                board: 0,
+                sequence,
+                treasure: 0,
+                subject: u64::from(sequence),
+                value: i64::from(sequence) * 10,
+            })
+            .collect();
+        for operate in &treasures {
+            let mut bytes = operate.encode();
+            options
+                .secret
+                .operator_key(operate.operator)
+                .sign(&mut bytes);
+            assert_eq!(ask(&mut lane, KIND_OPERATE, &bytes).0, Some(Code::Accepted));
+        }
+        for (_, events) in &mut listeners {
+            for operate in &treasures {
+                let mut payload = [0; EVENT_BYTES];
+                let answer = events.poll(&mut payload).unwrap();
+                let EventAnswer::Event(told) = answer else {
+                    panic!("{answer:?} instead of the drop at node {}", operate.subject);
+                };
+                let event = Event::decode(&payload[..told.copied]).expect("an event");
+                assert_eq!(told.kind, EventKind::ClueDrop as u16);
+                assert_eq!(event.audience, Audience::Area(operate.subject as u32));
+                assert_eq!(event.value, operate.value);
+                assert_eq!(event.place, map.point(operate.subject as u32));
+            }
+            let end = events.poll(&mut [0; EVENT_BYTES]).unwrap();
+            assert_eq!(end, EventAnswer::Empty);
+        }
+        stop.stop();
     });
 }

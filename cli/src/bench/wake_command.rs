@@ -307,10 +307,10 @@ mod tests {
     fn a_busy_process_uses_its_core_and_a_missing_one_is_an_error() {
         let before = cpu_ns(std::process::id()).unwrap();
         let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(30) {
-            std::hint::spin_loop();
+        while cpu_ns(std::process::id()).unwrap() == before {
+            // The kernel counts by the tick, and on a busy machine the first may be long in coming.
+            assert!(start.elapsed() < Duration::from_secs(20));
         }
-        assert!(cpu_ns(std::process::id()).unwrap() > before);
         assert!(cpu_ns(u32::MAX).is_err());
     }
 }

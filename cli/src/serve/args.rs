@@ -82,6 +82,10 @@ pub struct ServeArguments {
     #[arg(long, value_name = "MODE", default_value = "auto")]
     pub pages: PageMode,
 
+    /// Bytes of the event ring that every host may read: a power of two from 4096; 0 for none.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    pub events: u64,
+
     /// Requests taken from one lane before the next has its turn.
     #[arg(long, value_name = "COUNT", default_value_t = 32,
           value_parser = clap::value_parser!(u32).range(1..))]

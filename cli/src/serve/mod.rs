@@ -159,6 +159,7 @@ fn engine_options(arguments: &ServeArguments, socket: &Path) -> EngineOptions {
         .budget(arguments.budget as usize)
         .socket_mode(arguments.socket_mode)
         .drain_for(Duration::from_millis(arguments.drain_for))
+        .event_rings(usize::from(arguments.events > 0), arguments.events)
         .policy(policy);
     match arguments.core {
         Some(core) => options.cores([core]),
