@@ -3,7 +3,7 @@
 //! ```text
 //!   cells of 82 m    ┌───┬───┬───┐    each cell heads a list of its players, newest first;
 //!                    │ · │ ·:│   │    a question looks into at most four cells, and at
-//!                    ├───┼──(x)──┤    no more than 64 players: it costs the same in
+//!                    ├───┼──(x)──┤    no more than 16 players: it costs the same in
 //!                    │   │:· │ · │    a crowd of 35,000
 //!                    └───┴───┴───┘
 //! ```
@@ -27,7 +27,7 @@ const LEAST_SHIFT: u32 = 13;
 /// seen lies in two columns and two rows.
 pub const FARTHEST_CM: u32 = 1 << (LEAST_SHIFT - 1);
 /// The most players that one question looks at.
-const MOST_LOOKED_AT: u32 = 64;
+const MOST_LOOKED_AT: u32 = 16;
 /// As many cells as nodes are enough, and never fewer than this.
 const LEAST_CELLS: u64 = 1 << 20;
 
