@@ -19,8 +19,8 @@
 //!
 //! Options: `shards`, `wait` (busy, spin, yield, park), `pages` (auto, huge, small), `largest` (bytes of a
 //! reply), `service` (name:version), `uid` (the only one allowed), `lanes`, `capacity`, `hosts` (the most),
-//! `silence_ms`, `membarrier=no`, `state=yes` (hosts may not resume), `events` (rings a shard:capacity). A byte on the standard input, or
-//! its end, halts it in good order.
+//! `silence_ms`, `membarrier=no`, `state=yes` (hosts may not resume), `events` (rings a
+//! shard:capacity). A byte on the standard input, or its end, halts it in good order.
 
 use std::io::Read;
 use std::time::Duration;

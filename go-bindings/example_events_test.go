@@ -79,8 +79,9 @@ func ExampleWithEventsOnly() {
 	}
 	defer func() { _ = client.Close() }()
 	_, err = client.Events(0)
-	fmt.Println(err)
+	var none *ironhoard.NoEventRingError
+	fmt.Println(errors.As(err, &none) && none.Rings == 0)
 	// Output:
 	// true
-	// ironhoard: there is no event ring 0, of 0: ask for more with WithEventRings, or look at the engine's options
+	// true
 }

@@ -194,8 +194,8 @@ func TestAnotherEngineIsAnotherLifeOfEvents(t *testing.T) {
 func TestRefusalsAndEndsOfEventReaders(t *testing.T) {
 	engine := eventEngine(t)
 	var refused *ironhoard.RefusedError
-	if _, err := ironhoard.Dial(t.Context(), engine.path, ironhoard.WithEventRings(3)); !errors.As(err, &refused) ||
-		refused.Limit != 2 {
+	_, err := ironhoard.Dial(t.Context(), engine.path, ironhoard.WithEventRings(3))
+	if !errors.As(err, &refused) || refused.Limit != 2 {
 		t.Errorf("three rings of two: %v", err)
 	}
 	for _, impossible := range [][]ironhoard.Option{
