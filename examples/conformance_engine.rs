@@ -13,12 +13,14 @@
 //!  7     count u32    empty, after so many microseconds
 //!  8     any          none: the process ends, as by `kill -9`
 //!  9     any          the sum of all bytes, u64
+//!  10    count u32,   the number of the last of so many events of so many bytes, u64, published in
+//!        size u32     ring 0; the i-th byte of event n is (n + i) mod 256, its kind n mod 65536
 //! ```
 //!
 //! Options: `shards`, `wait` (busy, spin, yield, park), `pages` (auto, huge, small), `largest` (bytes of a
 //! reply), `service` (name:version), `uid` (the only one allowed), `lanes`, `capacity`, `hosts` (the most),
-//! `silence_ms`, `membarrier=no`, `state=yes` (hosts may not resume). A byte on the standard input, or
-//! its end, halts it in good order.
+//! `silence_ms`, `membarrier=no`, `state=yes` (hosts may not resume), `events` (rings a
+//! shard:capacity). A byte on the standard input, or its end, halts it in good order.
 
 use std::io::Read;
 use std::time::Duration;
@@ -59,6 +61,7 @@ impl Handler for Answers {
             }
             8 => std::process::abort(),
             9 => sum(request, reply),
+            10 => publish(request, reply),
             _ => Status::code(1),
         }
     }
@@ -118,6 +121,29 @@ fn sum(request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
     }
 }
 
+/// Publishes `count` events of `size` bytes.
+fn publish(request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
+    let Some(both) = number(request, 8) else {
+        return Status::code(1);
+    };
+    let (count, size) = (both as u32, (both >> 32) as usize);
+    let mut last = 0;
+    for _ in 0..count {
+        let Ok(mut event) = request.event(0, size) else {
+            return Status::code(2);
+        };
+        let first = event.number();
+        for (i, byte) in (0u64..).zip(event.payload()) {
+            *byte = first.wrapping_add(i) as u8;
+        }
+        last = event.publish(first as u16);
+    }
+    match reply.write(&last.to_le_bytes()) {
+        Ok(()) => Status::OK,
+        Err(error) => error.into(),
+    }
+}
+
 /// What the command line asked for.
 struct Asked {
     options: EngineOptions,
@@ -141,6 +167,12 @@ impl Asked {
                 let (name, version) = value.split_once(':').ok_or("say service=name:version")?;
                 policy.service = name.to_owned();
                 policy.service_version = version.parse()?;
+            }
+            "events" => {
+                let (rings, capacity) = value.split_once(':').ok_or("say events=rings:capacity")?;
+                *options = options
+                    .clone()
+                    .event_rings(rings.parse()?, capacity.parse()?);
             }
             "uid" => policy.allowed_uids = Some(vec![value.parse()?]),
             "lanes" => policy.max_lanes_per_host = value.parse()?,

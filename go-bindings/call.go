@@ -33,7 +33,7 @@ func (c *Client) Call(ctx context.Context, kind uint16, req, dst []byte) ([]byte
 		return dst, ErrNested
 	}
 	if s.draining.Load() {
-		return dst, ErrClosed
+		return dst, s.refusal()
 	}
 	if !s.lock.CompareAndSwap(0, 1) {
 		return c.callBehind(ctx, kind, req, dst)

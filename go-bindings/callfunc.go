@@ -30,7 +30,7 @@ func (c *Client) CallFunc(
 	}
 	s := &c.shared
 	if s.draining.Load() {
-		return ErrClosed
+		return s.refusal()
 	}
 	room, err := s.claim(ctx, n)
 	if err != nil {

@@ -33,6 +33,7 @@ type Client struct {
 	lanes  []*lane
 	gone   error
 	lost   map[uint32]string // lanes that the engine closed, and why
+	events map[int]*Events   // that are taken, by ring
 	closed bool
 
 	cancel context.CancelFunc // ends the tender
@@ -41,7 +42,7 @@ type Client struct {
 
 // counts are what no lane's owner counts.
 type counts struct {
-	rings, parks, late, abandoned, resumes atomic.Uint64
+	rings, parks, late, abandoned, resumes, lostEvents atomic.Uint64
 }
 
 // Dial attaches to the engine that listens at path. The context bounds the conversation and no more.
@@ -60,7 +61,7 @@ func Dial(ctx context.Context, path string, list ...Option) (*Client, error) {
 	}
 	c := &Client{
 		path: path, options: options, request: request, fencing: !options.wishes.Membarrier,
-		lost: map[uint32]string{}, ended: make(chan struct{}),
+		lost: map[uint32]string{}, events: map[int]*Events{}, ended: make(chan struct{}),
 	}
 	first := newLink(engine, ones(len(engine.Terms.LaneShards)))
 	if err := c.begin(first); err != nil {
@@ -96,9 +97,13 @@ func (c *Client) begin(first *link) error {
 	if err != nil {
 		return err
 	}
-	c.lanes[0].setInUse(1) // calls come at any time
-	c.free = append(c.free, c.lanes[1:]...)
-	c.shared.begin(c, c.lanes[0])
+	if len(c.lanes) > 0 {
+		c.lanes[0].setInUse(1) // calls come at any time
+		c.free = append(c.free, c.own()...)
+		c.shared.begin(c, c.lanes[0])
+	} else {
+		c.shared.draining.Store(true)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	t := &tender{client: c, link: first, ear: ear, lanes: make([]wire.LaneResume, len(c.lanes))}
@@ -106,6 +111,9 @@ func (c *Client) begin(first *link) error {
 	c.saidTerms(first)
 	return nil
 }
+
+// own are the lanes besides the shared one.
+func (c *Client) own() []*lane { return c.lanes[min(1, len(c.lanes)):] }
 
 // saidTerms tells people what was got.
 func (c *Client) saidTerms(l *link) {
@@ -137,6 +145,9 @@ func (c *Client) NewProducer(ctx context.Context) (*Producer, error) {
 		l.setInUse(1) // before the first commit
 		l.wanted = l.producer.Cursor().Number
 		return &Producer{lane: l, bound: c.options.spin}, nil
+	}
+	if c.options.eventsOnly {
+		return nil, ErrNoLanes
 	}
 	return nil, ErrLanesExhausted
 }
@@ -180,6 +191,9 @@ func (c *Client) Drain(ctx context.Context) error {
 	if c.isNested() {
 		return ErrNested
 	}
+	if c.options.eventsOnly {
+		return nil
+	}
 	for pause := time.Microsecond; ; pause = min(2*pause, time.Millisecond) {
 		if c.shared.drained() {
 			return nil
@@ -209,10 +223,13 @@ func (c *Client) Close() error {
 	c.news.Add(1)
 	c.cancel()
 	<-c.ended
-	c.shared.end()
-	for _, l := range c.lanes[1:] {
+	if !c.options.eventsOnly {
+		c.shared.end()
+	}
+	for _, l := range c.own() {
 		l.rouse()
 	}
+	c.rouseEvents()
 	c.mu.Lock()
 	links, free := c.links, c.free
 	c.links, c.free = nil, nil
@@ -294,9 +311,10 @@ func (c *Client) troubleLocked(lane uint32) error {
 
 // tell wakes everybody who may wait, behind news.
 func (c *Client) tell() {
-	for _, l := range c.lanes[1:] {
+	for _, l := range c.own() {
 		l.rouse()
 	}
+	c.rouseEvents()
 	c.shared.rung()
 }
 

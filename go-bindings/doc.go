@@ -18,11 +18,16 @@
 // way, for any number of goroutines. A [Producer] is a lane of its own for one goroutine: it can keep many
 // requests under way, makes groups of them visible in one step, and has the fastest round trip.
 //
+// What concerns every host an engine publishes once, as an event, and each host reads it for itself: ask for
+// event rings with [WithEventRings], take one with [Client.Events]. Nobody waits for a reader; one that is
+// too slow learns exactly which events it has lost ([*OverrunError]) and goes on. Who reads events and sends
+// nothing dials with [WithEventsOnly].
+//
 // # Goroutines
 //
-// A Client may be used by any number of goroutines at the same time, a Producer by one at a time. The
-// package starts one goroutine for each Client; it sleeps on the runtime's poller until the engine rings,
-// speaks or dies, and ends with Close. Nothing locks an OS thread.
+// A Client may be used by any number of goroutines at the same time, a Producer or an Events by one at a
+// time. The package starts one goroutine for each Client; it sleeps on the runtime's poller until the engine
+// rings, speaks or dies, and ends with Close. Nothing locks an OS thread.
 //
 // Who waits for a reply first looks at the ring itself, for as long as replies usually take and no longer
 // than [WithSpin] says; then it lets other goroutines run between looks; then it sleeps on a channel. A

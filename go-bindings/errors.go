@@ -29,6 +29,10 @@ var (
 	ErrRepliesWaiting = errors.New("ironhoard: waiting for room would never end: take this producer's replies first")
 	// ErrNothingOutstanding says that there is no reply to wait for: every request has been answered.
 	ErrNothingOutstanding = errors.New("ironhoard: nothing is outstanding")
+	// ErrNoLanes is the answer to a call or a producer where [WithEventsOnly] was asked for.
+	ErrNoLanes = errors.New("ironhoard: this client has no lanes, it reads events only: dial without WithEventsOnly")
+	// ErrEventRingTaken says that somebody reads this event ring through the same Client.
+	ErrEventRingTaken = errors.New("ironhoard: this event ring is taken: close its Events, or dial once more")
 	// ErrNested is the answer to a call from inside a callback of [Client.CallFunc].
 	ErrNested = errors.New("ironhoard: a call from inside a CallFunc callback: make it behind the callback")
 )
@@ -104,13 +108,18 @@ func (e *LaneClosedError) Error() string {
 	return fmt.Sprintf("ironhoard: the engine closed lane %d: %s", e.Lane, e.Reason)
 }
 
-// CorruptError says that the engine wrote something impossible into a ring. The lane is over.
+// CorruptError says that the engine wrote something impossible into a ring. The lane, or the reading of the
+// event ring, is over.
 type CorruptError struct {
-	Lane int
-	Err  error
+	Lane      int // -1 where it is an event ring
+	EventRing int
+	Err       error
 }
 
 func (e *CorruptError) Error() string {
+	if e.Lane < 0 {
+		return fmt.Sprintf("ironhoard: the engine broke the protocol in event ring %d: %v", e.EventRing, e.Err)
+	}
 	return fmt.Sprintf("ironhoard: the engine broke the protocol in lane %d: %v", e.Lane, e.Err)
 }
 

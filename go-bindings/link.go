@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/attach"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/event"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 )
@@ -52,6 +53,16 @@ func (l *link) replyWords(lane uint32) memory.Words {
 // requestPosition is the engine's position in the request ring of lane.
 func (l *link) requestPosition(lane uint32) memory.Word {
 	return l.engine.Reply.Word(layout.LaneControlOffset(lane) + layout.LaneRequestPosition)
+}
+
+// eventReader is a new reader of event ring ring.
+func (l *link) eventReader(ring int) (*event.Reader, error) {
+	rings := l.engine.Events
+	if ring < 0 || ring >= len(rings) {
+		return nil, &NoEventRingError{Ring: ring, Rings: len(rings)}
+	}
+	words := rings[ring].Words(layout.EventRingOffset, l.engine.Terms.EventCapacity)
+	return event.NewReader(words, event.ControlAt(rings[ring].Word))
 }
 
 // shardFlag is odd while the shard that serves lane sleeps.

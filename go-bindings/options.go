@@ -35,8 +35,12 @@ type Hooks struct {
 type Option func(*options)
 
 type options struct {
-	wishes   wire.Wishes
-	lanes    int
+	wishes wire.Wishes
+	lanes  int
+	events int
+
+	eventsOnly bool
+
 	request  int
 	reply    int
 	spin     uint32
@@ -77,12 +81,42 @@ func chosen(list []Option) (*options, error) {
 	}
 	o.wishes.Lanes = uint32(o.lanes) + 1 // one is shared by all calls of the Client
 	o.wishes.RequestCapacity, o.wishes.ReplyCapacity = uint64(o.request), uint64(o.reply)
-	return o, nil
+	return o, o.chooseEvents()
+}
+
+// chooseEvents says what the wishes are for event rings.
+func (o *options) chooseEvents() error {
+	if o.events < AllEventRings || o.events > layout.MaxEventRings {
+		return fmt.Errorf("ironhoard: %d event rings are not possible: 0 to %d, or AllEventRings", o.events,
+			layout.MaxEventRings)
+	}
+	if o.eventsOnly && o.lanes != 0 {
+		return fmt.Errorf("ironhoard: %d lanes and WithEventsOnly do not go together", o.lanes)
+	}
+	if o.eventsOnly && o.events == 0 {
+		o.events = AllEventRings
+	}
+	if o.wishes.EventRings = uint32(o.events); o.events == AllEventRings {
+		o.wishes.EventRings = wire.AllEventRings
+	}
+	if o.eventsOnly {
+		o.wishes.Lanes, o.wishes.RequestCapacity, o.wishes.ReplyCapacity = 0, 0, 0
+	}
+	return nil
 }
 
 // WithLanes declares how many lanes of their own [Client.NewProducer] can give out at one time, 0 to 1023.
 // Each costs the memory of two rings.
 func WithLanes(lanes int) Option { return func(o *options) { o.lanes = lanes } }
+
+// WithEventRings asks for the first rings event rings of the engine, 0 to 48, to be read with
+// [Client.Events]: an engine that has fewer refuses. [AllEventRings] asks for as many as there are. Where
+// nobody asks there are none.
+func WithEventRings(rings int) Option { return func(o *options) { o.events = rings } }
+
+// WithEventsOnly attaches without lanes, for who reads events and sends nothing: calls end with [ErrNoLanes].
+// It costs an engine next to nothing. Where [WithEventRings] does not say how many: all there are.
+func WithEventsOnly() Option { return func(o *options) { o.eventsOnly = true } }
 
 // WithCapacity chooses the bytes of each request ring and each reply ring: powers of two, 4 KiB to 1 GiB. A
 // payload can be an eighth of that. Where nobody asks: 1 MiB; below 256 KiB streaming is 5–20 times slower.

@@ -34,7 +34,7 @@ type shared struct {
 	bell     atomic.Bool          // the tender had news since whoever sleeps last looked
 
 	// ── the owner's ──
-	lane    *lane
+	lane    *lane // nil where the client reads events only
 	client  *Client
 	fifo    callList // what was in the queue, the oldest first
 	pending pending
@@ -46,6 +46,14 @@ type shared struct {
 
 func (s *shared) begin(c *Client, l *lane) {
 	s.client, s.lane, s.bound = c, l, c.options.spin
+}
+
+// refusal is why no call is taken.
+func (s *shared) refusal() error {
+	if s.lane == nil {
+		return ErrNoLanes
+	}
+	return ErrClosed
 }
 
 // tryLock takes the lane if nobody owns it.
@@ -254,6 +262,9 @@ func (s *shared) failQueued() {
 // also an owner who is just falling asleep and has had its last look at the ring. It frees the lock and then
 // looks at the bell; here the bell is before the try.
 func (s *shared) rung() {
+	if s.lane == nil {
+		return // this client reads events only
+	}
 	s.bell.Store(true)
 	if s.tryLock() {
 		s.serve()

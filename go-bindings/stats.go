@@ -16,7 +16,10 @@ type Terms struct {
 	Membarrier      bool // else both sides fence
 	Service         string
 	ServiceVersion  uint32
-	EnginePID       int // 0 where it has none in this pid namespace
+	EventRings      int
+	EventCapacity   int    // bytes of each event ring
+	Life            uint64 // names the engine's life; 0 without event rings
+	EnginePID       int    // 0 where it has none in this pid namespace
 }
 
 func termsOf(l *link) Terms {
@@ -26,6 +29,7 @@ func termsOf(l *link) Terms {
 		RequestCapacity: int(t.RequestCapacity), ReplyCapacity: int(t.ReplyCapacity),
 		RequestPages: pageName(t.RequestPages), ReplyPages: pageName(t.ReplyPages),
 		Membarrier: t.Membarrier, Service: t.Service, ServiceVersion: t.ServiceVersion,
+		EventRings: len(t.EventRings), EventCapacity: int(t.EventCapacity), Life: t.Life,
 		EnginePID: l.engine.EnginePID,
 	}
 }
@@ -59,6 +63,7 @@ type Stats struct {
 	Parks     uint64 // times somebody found no reply in time and went to sleep
 	Rings     uint64 // times a sleeping engine was woken
 	Epoch     uint64 // of the engine: 1 at Dial, one more with each resume
+	Lost      uint64 // events that were overwritten before they were read
 	LanesFree int    // that NewProducer can give out now
 }
 
@@ -67,6 +72,7 @@ func (c *Client) Stats() Stats {
 	stats := Stats{
 		Calls: c.shared.committed(), Abandoned: c.counts.abandoned.Load(), Late: c.counts.late.Load(),
 		Resumes: c.counts.resumes.Load(), Parks: c.counts.parks.Load(), Rings: c.counts.rings.Load(),
+		Lost: c.counts.lostEvents.Load(),
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -85,7 +85,8 @@ func (t *tender) listen() error {
 
 // rung looks after all who sleep: a doorbell rang.
 func (c *Client) rung() {
-	for _, l := range c.lanes[1:] {
+	c.rouseEvents()
+	for _, l := range c.own() {
 		if l.asleep.Load() {
 			l.rouse()
 		}

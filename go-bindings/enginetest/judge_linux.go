@@ -22,9 +22,10 @@ func (s *settings) judge(hello *wire.Hello) *wire.Refusal {
 	case hello.MustUnderstand != 0:
 		return refuse(wire.Feature, "the host demands the features %#x and this engine has none: "+
 			"update the engine, or do without them", hello.MustUnderstand)
-	case hello.Role != wire.RoleHost:
+	case hello.Role != wire.RoleHost && hello.Role != wire.RoleEvents:
 		return refuse(wire.Role, "this engine attaches hosts only, not the role %d: say role 1, host", hello.Role)
-	case hello.EventRings != 0:
+	case hello.Role == wire.RoleEvents,
+		hello.Wishes.EventRings != 0 && hello.Wishes.EventRings != wire.AllEventRings:
 		return refuse(wire.EventRings, "this engine has no event rings: ask for 0")
 	}
 	if refusal := s.judgeService(&hello.Wishes); refusal != nil {

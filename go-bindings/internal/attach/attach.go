@@ -46,10 +46,11 @@ const mostPath = 107
 func checkTerms(terms *wire.Welcome, wishes *wire.Wishes, epoch uint64) error {
 	lanes := uint32(len(terms.LaneShards))
 	switch {
-	case lanes == 0 || lanes > min(wishes.Lanes, layout.MaxLanes):
+	case lanes == 0 && wishes.Lanes != 0 || lanes > min(wishes.Lanes, layout.MaxLanes):
 		return impossible("more lanes than wished for, or none")
-	case !fits(terms.RequestCapacity, wishes.RequestCapacity),
-		!fits(terms.ReplyCapacity, wishes.ReplyCapacity):
+	case lanes == 0 && (terms.RequestCapacity != 0 || terms.ReplyCapacity != 0),
+		lanes != 0 && !fits(terms.RequestCapacity, wishes.RequestCapacity),
+		lanes != 0 && !fits(terms.ReplyCapacity, wishes.ReplyCapacity):
 		return impossible("a capacity that was not wished for")
 	case terms.Shards == 0 || terms.Shards > layout.MaxShards:
 		return impossible("no shards, or more than can be")
@@ -57,8 +58,10 @@ func checkTerms(terms *wire.Welcome, wishes *wire.Wishes, epoch uint64) error {
 		return impossible("another epoch than begins now")
 	case terms.Membarrier && !wishes.Membarrier:
 		return impossible("membarrier, which this host has not declared")
-	case terms.Features != 0 || terms.EventRings != 0:
-		return impossible("features or event rings that were not asked for")
+	case terms.Features != 0:
+		return impossible("features that were not asked for")
+	case !eventsFit(terms, wishes):
+		return impossible("event rings that were not wished for or cannot be")
 	case wishes.Service != "" && wishes.Service != terms.Service,
 		wishes.ServiceVersion != 0 && wishes.ServiceVersion != terms.ServiceVersion:
 		return impossible("another service than wished for")
@@ -81,11 +84,16 @@ func fits(got, wished uint64) bool {
 }
 
 func sized(bytes uint64, lanes uint32, capacity uint64, pages wire.PageSize) bool {
+	return bytes == rounded(layout.RegionBytes(lanes, capacity), pages)
+}
+
+// rounded is bytes in whole pages.
+func rounded(bytes uint64, pages wire.PageSize) uint64 {
 	page := uint64(2 << 20)
 	if pages == wire.PagesSmall4K {
 		page = 4096
 	}
-	return bytes == (layout.RegionBytes(lanes, capacity)+page-1)&^(page-1)
+	return (bytes + page - 1) &^ (page - 1)
 }
 
 // checkSame demands that after RESUME nothing changed but what the new engine brings.

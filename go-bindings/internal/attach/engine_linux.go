@@ -29,7 +29,7 @@ func (e *Engine) Detach() {
 	_ = e.conn.Close()
 }
 
-// Close ends everything: socket, doorbells, the reply region's one use.
+// Close ends everything: socket, doorbells, the one use of the reply region and of the event rings'.
 func (e *Engine) Close() {
 	if e.conn != nil {
 		_ = e.conn.Close()
@@ -44,6 +44,9 @@ func (e *Engine) Close() {
 	}
 	if e.Reply != nil {
 		e.Reply.Release()
+	}
+	for _, mapping := range e.Events {
+		mapping.Release()
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 // Engine is one incarnation of the engine: all that is new after attach and after each resume.
 type Engine struct {
 	Terms     *wire.Welcome
-	Reply     *region.Mapping // read-only
+	Reply     *region.Mapping   // read-only
+	Events    []*region.Mapping // of the event rings, read-only
 	EnginePID int
 	conn      *wire.Conn
 	doorbells []int
@@ -46,12 +47,12 @@ func attach(ctx context.Context, path string, wishes *wire.Wishes, engine *Engin
 		return err
 	}
 	defer talk.end()
-	descriptors, err := engine.welcome(wire.NewHello(*wishes, nil), 2)
+	descriptors, events, err := engine.welcome(wire.NewHello(*wishes, nil), 2)
 	if err != nil {
 		return talk.because(err)
 	}
 	request.fd = descriptors[0]
-	defer func() { _ = syscall.Close(descriptors[1]) }()
+	defer closeAll(append(events, descriptors[1]))
 	if err := checkTerms(engine.Terms, wishes, 1); err != nil {
 		return err
 	}
@@ -59,6 +60,9 @@ func attach(ctx context.Context, path string, wishes *wire.Wishes, engine *Engin
 		return err
 	}
 	if err := engine.openReply(descriptors[1], wishes); err != nil {
+		return err
+	}
+	if err := engine.openEvents(events); err != nil {
 		return err
 	}
 	if err := talk.because(engine.finish()); err != nil {
@@ -99,16 +103,19 @@ func resume(
 	}
 	defer talk.end()
 	said := &wire.Resume{HostID: previous.HostID, Epoch: epoch, Lanes: lanes}
-	descriptors, err := engine.welcome(wire.NewHello(wishes, said), 1, request.fd)
+	descriptors, events, err := engine.welcome(wire.NewHello(wishes, said), 1, request.fd)
 	if err != nil {
 		return talk.because(err)
 	}
-	defer func() { _ = syscall.Close(descriptors[0]) }()
+	defer closeAll(append(events, descriptors[0]))
 	terms := engine.Terms
 	if err := errors.Join(checkTerms(terms, &wishes, epoch), checkSame(terms, previous)); err != nil {
 		return err
 	}
 	if err := engine.openReply(descriptors[0], &wishes); err != nil {
+		return err
+	}
+	if err := engine.openEvents(events); err != nil {
 		return err
 	}
 	return talk.because(engine.finish())
@@ -149,38 +156,39 @@ func (t *talk) because(err error) error {
 	return err
 }
 
-// welcome says hello and hears WELCOME with regions descriptors and then a doorbell for each shard.
-func (e *Engine) welcome(hello *wire.Hello, regions int, descriptors ...int) ([]int, error) {
+// welcome says hello and hears WELCOME with count regions, a doorbell for each shard, and the event rings'
+// regions. The regions' descriptors are the caller's.
+func (e *Engine) welcome(hello *wire.Hello, count int, descriptors ...int) (regions, events []int, _ error) {
 	// An engine that refused before it heard us out has hung up, but left its reason: so listen anyhow.
 	said := e.conn.Send(hello.Encode(), descriptors...)
 	if said != nil && !wire.IsHangUp(said) {
-		return nil, said
+		return nil, nil, said
 	}
 	received, err := e.hear()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer received.Close()
 	terms, err := wire.DecodeWelcome(received.Message)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if uint64(terms.Descriptors) != uint64(regions)+uint64(terms.Shards) {
-		return nil, impossible("another number of descriptors than its shards need")
+	if uint64(terms.Descriptors) != uint64(count)+uint64(terms.Shards)+uint64(len(terms.EventRings)) {
+		return nil, nil, impossible("another number of descriptors than its shards and event rings need")
 	}
 	if err := received.Expect(int(terms.Descriptors)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, fd := range received.Descriptors[regions:] {
+	found, shards := received.Descriptors, int(terms.Shards)
+	for _, fd := range found[count : count+shards] {
 		var stat syscall.Stat_t
 		if err := syscall.Fstat(fd, &stat); err != nil || stat.Mode&syscall.S_IFMT != syscall.S_IFSOCK {
-			return nil, impossible("a doorbell that is not a socket")
+			return nil, nil, impossible("a doorbell that is not a socket")
 		}
 	}
-	found := received.Descriptors
 	received.Descriptors = nil
-	e.Terms, e.doorbells = terms, found[regions:]
-	return found[:regions], nil
+	e.Terms, e.doorbells = terms, found[count:count+shards:count+shards]
+	return found[:count], found[count+shards:], nil
 }
 
 // hear is the next message, unless it is REFUSED.
@@ -282,4 +290,33 @@ func (e *Engine) openReply(fd int, wishes *wire.Wishes) error {
 		return err
 	}
 	return checkReplyHeader(e.Reply, e.Terms)
+}
+
+// openEvents checks the regions of the event rings and maps them, read-only.
+func (e *Engine) openEvents(descriptors []int) error {
+	fail := func(err error) error { return &ImpossibleError{What: "an event region", Source: err} }
+	for index, fd := range descriptors {
+		bytes := e.Terms.EventRings[index].Bytes
+		if _, err := region.Check(fd, bytes, region.WriteSealed); err != nil {
+			return fail(err)
+		}
+		if err := region.CheckAccess(fd, syscall.O_RDONLY); err != nil {
+			return fail(err)
+		}
+		mapping, err := region.ReadOnly(fd, bytes)
+		if err != nil {
+			return err
+		}
+		e.Events = append(e.Events, mapping)
+		if err := checkEventHeader(mapping, e.Terms, index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func closeAll(descriptors []int) {
+	for _, fd := range descriptors {
+		_ = syscall.Close(fd)
+	}
 }

@@ -20,6 +20,7 @@ func IsHangUp(error) bool { return false }
 type Engine struct {
 	Terms     *wire.Welcome
 	Reply     *region.Mapping
+	Events    []*region.Mapping
 	EnginePID int
 }
 

@@ -33,7 +33,7 @@ func termsTest(t *testing.T, start Start) {
 	wanted.Service, wanted.ServiceVersion, wanted.HostName = "hunt", 3, "tester"
 	terms := attach(t, engine.Path(), wanted).terms
 	if terms.Shards != 2 || terms.RequestCapacity != 8192 || terms.ReplyCapacity != 1<<16 || terms.Epoch != 1 ||
-		terms.Service != "hunt" || terms.ServiceVersion != 3 || terms.Membarrier || terms.EventRings != 0 ||
+		terms.Service != "hunt" || terms.ServiceVersion != 3 || terms.Membarrier || len(terms.EventRings) != 0 ||
 		terms.Features != 0 || terms.RequestPages != wire.PagesSmall4K || len(terms.LaneShards) != 5 {
 		t.Errorf("terms: %+v", terms)
 	}
@@ -82,7 +82,7 @@ func refusalTest(t *testing.T, start Start) {
 		"feature":     {func(h *wire.Hello) { h.MustUnderstand = 1 << 40 }, wire.Feature, 0},
 		"observer":    {func(h *wire.Hello) { h.Role = wire.RoleObserver }, wire.Role, 0},
 		"no role":     {func(h *wire.Hello) { h.Role = 77 }, wire.Role, 0},
-		"event rings": {func(h *wire.Hello) { h.EventRings = 1 }, wire.EventRings, 0},
+		"event rings": {func(h *wire.Hello) { h.Wishes.EventRings = 1 }, wire.EventRings, 0},
 		"no lanes":    {func(h *wire.Hello) { h.Wishes.Lanes = 0 }, wire.Lanes, 4},
 		"many lanes":  {func(h *wire.Hello) { h.Wishes.Lanes = 5 }, wire.Lanes, 4},
 		"odd ring":    {func(h *wire.Hello) { h.Wishes.RequestCapacity = 4097 }, wire.Capacity, 65536},

@@ -107,14 +107,14 @@ func (c *Consumer) take(word uint64) (Record, bool) {
 func (c *Consumer) find(word uint64) (payload uint32, ok bool) {
 	for c.fault == nil {
 		toEnd := c.capacity - c.next.Position&(c.capacity-1)
-		what, bytes, why := judge(word, c.next.Number, toEnd, c.capacity, c.payload)
+		what, bytes, why := Judge(word, c.next.Number, toEnd, c.capacity, c.payload)
 		switch what {
-		case isRecord:
+		case IsRecord:
 			return bytes, true
-		case isPadding:
+		case IsPadding:
 			c.next.Position += uint64(bytes)
 			word = c.words.Observe(c.next.Position) // `commit`
-		case isCorrupt:
+		case IsCorrupt:
 			c.fail(word, why)
 		default:
 			return 0, false

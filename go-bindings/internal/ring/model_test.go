@@ -124,7 +124,7 @@ func (m *model) look() {
 	end := m.p.Cursor()
 	word := m.p.words.Load(end.Position)
 	toEnd := m.p.capacity - end.Position&(m.p.capacity-1)
-	if what, _, _ := judge(word, end.Number, toEnd, m.p.capacity, m.p.payload); what != isEmpty {
+	if what, _, _ := Judge(word, end.Number, toEnd, m.p.capacity, m.p.payload); what != IsEmpty {
 		m.t.Fatalf("the word %#x at the committed end %+v means %d", word, end, what)
 	}
 }

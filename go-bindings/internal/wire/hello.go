@@ -4,8 +4,10 @@ import "encoding/binary"
 
 // Wishes are what a host asks for.
 type Wishes struct {
-	// Lanes is 1 to 1024.
+	// Lanes is 1 to 1024; 0 for who reads events only.
 	Lanes uint32
+	// EventRings is 0 to 48, or AllEventRings.
+	EventRings uint32
 	// RequestCapacity and ReplyCapacity are the bytes of each ring: powers of two, 4 KiB to 1 GiB.
 	RequestCapacity, ReplyCapacity uint64
 	// Pages of the regions.
@@ -50,8 +52,6 @@ type Hello struct {
 	MayUnderstand uint64
 	// Role is RoleHost, RoleObserver or RoleEvents.
 	Role uint32
-	// EventRings is how many event rings are wished for: 0 in this version.
-	EventRings uint32
 	// Wishes are the host's.
 	Wishes Wishes
 	// Resume is nil in HELLO.
@@ -60,7 +60,11 @@ type Hello struct {
 
 // NewHello is a Hello of this version.
 func NewHello(wishes Wishes, resume *Resume) *Hello {
-	return &Hello{Lowest: Version, Highest: Version, Role: RoleHost, Wishes: wishes, Resume: resume}
+	role := RoleHost
+	if wishes.Lanes == 0 && wishes.EventRings != 0 {
+		role = RoleEvents
+	}
+	return &Hello{Lowest: Version, Highest: Version, Role: role, Wishes: wishes, Resume: resume}
 }
 
 // Encode is the message. Names that do not fit are cut: check them with FitsName before.
@@ -75,7 +79,6 @@ func (h *Hello) Encode() []byte {
 	w.u64(helloMustUnderstand, h.MustUnderstand)
 	w.u64(helloMayUnderstand, h.MayUnderstand)
 	w.u32(helloRole, h.Role)
-	w.u32(helloEventRings, h.EventRings)
 	h.Wishes.write(w)
 	if h.Resume != nil {
 		h.Resume.write(w)
@@ -123,7 +126,8 @@ func resumeLength(message []byte, stated uint32) (int, error) {
 			"send exactly what the layout version says", stated, len(message), resumeLanes+resumeLaneBytes)
 	}
 	lanes := binary.LittleEndian.Uint32(message[helloLanes:])
-	if lanes == 0 || lanes > MaxLanes {
+	eventsOnly := binary.LittleEndian.Uint32(message[helloRole:]) == RoleEvents
+	if lanes == 0 && !eventsOnly || lanes > MaxLanes {
 		return 0, meaningless("lanes", uint64(lanes))
 	}
 	return resumeLanes + int(lanes)*resumeLaneBytes, nil
@@ -136,9 +140,9 @@ func readHello(r *reader) *Hello {
 		MustUnderstand: r.u64(helloMustUnderstand),
 		MayUnderstand:  r.u64(helloMayUnderstand),
 		Role:           r.u32(helloRole),
-		EventRings:     r.u32(helloEventRings),
 		Wishes: Wishes{
 			Lanes:           r.u32(helloLanes),
+			EventRings:      r.u32(helloEventRings),
 			RequestCapacity: r.u64(helloRequestCapacity),
 			ReplyCapacity:   r.u64(helloReplyCapacity),
 			Pages:           PageMode(r.atMost(helloPages, uint32(PagesAuto), uint32(PagesSmall), "pages")),
@@ -152,6 +156,7 @@ func readHello(r *reader) *Hello {
 
 func (wishes *Wishes) write(w writer) {
 	w.u32(helloLanes, wishes.Lanes)
+	w.u32(helloEventRings, wishes.EventRings)
 	w.u64(helloRequestCapacity, wishes.RequestCapacity)
 	w.u64(helloReplyCapacity, wishes.ReplyCapacity)
 	w.u32(helloPages, uint32(wishes.Pages))

@@ -59,7 +59,7 @@ func (k Kind) String() string {
 	return names[k]
 }
 
-// Roles that HELLO can name. This version attaches hosts only.
+// Roles that HELLO can name. This version attaches hosts, and hosts that read events only.
 const (
 	RoleHost     uint32 = 1
 	RoleObserver uint32 = 2
@@ -178,6 +178,12 @@ const NameBytes = 64
 
 // MaxLanes is the most lanes one host can have.
 const MaxLanes = 1024
+
+// MaxEventRings is the most event rings an engine can have.
+const MaxEventRings = 48
+
+// AllEventRings is the wish for as many event rings as there are, be it none.
+const AllEventRings uint32 = 0xffff_ffff
 
 // MaxBytes is the length of the longest message: RESUME with the most lanes.
 const MaxBytes = resumeLanes + resumeLaneBytes*MaxLanes

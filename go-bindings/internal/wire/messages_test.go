@@ -10,7 +10,7 @@ import (
 )
 
 func wishes() Wishes {
-	return Wishes{Lanes: 3, RequestCapacity: 4096, ReplyCapacity: 1 << 30, Pages: PagesSmall,
+	return Wishes{Lanes: 3, EventRings: 2, RequestCapacity: 4096, ReplyCapacity: 1 << 30, Pages: PagesSmall,
 		Membarrier: true, ServiceVersion: 7, Service: "hunt", HostName: "Schatzsuche №1"}
 }
 
@@ -22,7 +22,9 @@ func resumeSaid() *Resume {
 func welcomeSaid() *Welcome {
 	return &Welcome{HostID: 5, Epoch: 2, Shards: 2, RequestCapacity: 4096, ReplyCapacity: 8192,
 		RequestBytes: 1 << 21, ReplyBytes: 20480, RequestPages: PagesHuge2M, ReplyPages: PagesSmall4K,
-		Membarrier: true, Descriptors: 4, ServiceVersion: 7, Service: "hunt", LaneShards: []uint16{0, 1, 0}}
+		Membarrier: true, Descriptors: 4, ServiceVersion: 7, Service: "hunt", LaneShards: []uint16{0, 1, 0},
+		EventCapacity: 1 << 16, Life: 99, EventRings: []EventRing{
+			{Bytes: 69632, Pages: PagesSmall4K}, {Bytes: 1 << 21, Pages: PagesHuge2M, Shard: 1}}}
 }
 
 // said is one of every message, with what decodes it.

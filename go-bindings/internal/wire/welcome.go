@@ -1,5 +1,7 @@
 package wire
 
+import "encoding/binary"
+
 // Welcome is the engine's terms.
 type Welcome struct {
 	// HostID is a name for the host; it gives no authority.
@@ -18,8 +20,10 @@ type Welcome struct {
 	RequestPages, ReplyPages PageSize
 	// Membarrier says that both ends declared it; else both fence.
 	Membarrier bool
-	// EventRings is 0 in this version.
-	EventRings uint32
+	// EventCapacity is the bytes of each event ring; 0 where there are none.
+	EventCapacity uint64
+	// Life is the name of the engine's life, never 0; 0 without event rings.
+	Life uint64
 	// Descriptors is how many come with this message.
 	Descriptors uint32
 	// ServiceVersion is the version of the service.
@@ -28,11 +32,26 @@ type Welcome struct {
 	Service string
 	// LaneShards has one entry a lane: the shard that serves it.
 	LaneShards []uint16
+	// EventRings are the first so many of the engine's.
+	EventRings []EventRing
 }
+
+// EventRing is what WELCOME says of one event ring.
+type EventRing struct {
+	// Bytes is the size of its region.
+	Bytes uint64
+	// Pages are what the region got.
+	Pages PageSize
+	// Shard writes it; on its doorbell the waiters are rung.
+	Shard uint32
+}
+
+// welcomeLength is the length of a WELCOME with so many lanes and event rings.
+func welcomeLength(lanes, rings int) int { return welcomeLanes + 2*lanes + welcomeRingBytes*rings }
 
 // Encode is the message.
 func (t *Welcome) Encode() []byte {
-	w := newWriter(KindWelcome, Version, welcomeLanes+2*len(t.LaneShards))
+	w := newWriter(KindWelcome, Version, welcomeLength(len(t.LaneShards), len(t.EventRings)))
 	w.u64(welcomeHostID, t.HostID)
 	w.u64(welcomeEpoch, t.Epoch)
 	w.u64(welcomeFeatures, t.Features)
@@ -45,12 +64,20 @@ func (t *Welcome) Encode() []byte {
 	w.u32(welcomeRequestPages, uint32(t.RequestPages))
 	w.u32(welcomeReplyPages, uint32(t.ReplyPages))
 	w.flag(welcomeMembarrier, t.Membarrier)
-	w.u32(welcomeEventRings, t.EventRings)
+	w.u32(welcomeEventRings, uint32(len(t.EventRings)))
+	w.u64(welcomeEventCapacity, t.EventCapacity)
+	w.u64(welcomeLife, t.Life)
 	w.u32(welcomeDescriptors, t.Descriptors)
 	w.u32(welcomeServiceVersion, t.ServiceVersion)
 	w.name(welcomeService, t.Service)
 	for lane, shard := range t.LaneShards {
 		w.u16(welcomeLanes+2*lane, shard)
+	}
+	for i, ring := range t.EventRings {
+		at := welcomeLength(len(t.LaneShards), i)
+		w.u64(at+welcomeRingRegion, ring.Bytes)
+		w.u32(at+welcomeRingPages, uint32(ring.Pages))
+		w.u32(at+welcomeRingShard, ring.Shard)
 	}
 	return w
 }
@@ -60,22 +87,40 @@ func DecodeWelcome(message []byte) (*Welcome, error) {
 	if err := expectHead(message, KindWelcome); err != nil {
 		return nil, err
 	}
-	lanes := min(max(0, len(message)-welcomeBytes)/2, MaxLanes)
-	r, err := newReader(message, welcomeLanes+2*lanes)
+	lanes, rings, err := welcomeCounts(message)
 	if err != nil {
 		return nil, err
 	}
-	if stated := r.u32(welcomeLaneCount); uint64(stated) != uint64(lanes) {
-		return nil, meaningless("lanes", uint64(stated))
+	r, err := newReader(message, welcomeLength(lanes, rings))
+	if err != nil {
+		return nil, err
 	}
-	welcome := readWelcome(r, lanes)
+	welcome := readWelcome(r, lanes, rings)
 	if err := r.finish(); err != nil {
 		return nil, err
 	}
 	return welcome, nil
 }
 
-func readWelcome(r *reader, lanes int) *Welcome {
+// welcomeCounts is how many lanes and event rings a WELCOME states, bounded.
+func welcomeCounts(message []byte) (lanes, rings int, err error) {
+	if len(message) < welcomeBytes {
+		return 0, 0, malformed("a WELCOME of %d bytes is too short: it has at least %d", len(message), welcomeBytes)
+	}
+	stated := binary.LittleEndian.Uint32(message[welcomeLaneCount:])
+	if stated > MaxLanes {
+		return 0, 0, meaningless("lanes", uint64(stated))
+	}
+	events := binary.LittleEndian.Uint32(message[welcomeEventRings:])
+	if events > MaxEventRings {
+		return 0, 0, meaningless("event rings", uint64(events))
+	}
+	return int(stated), int(events), nil
+}
+
+func readWelcome(r *reader, lanes, rings int) *Welcome {
+	r.bytes(welcomeLaneCount, 4)
+	r.bytes(welcomeEventRings, 4)
 	t := &Welcome{
 		HostID:          r.u64(welcomeHostID),
 		Epoch:           r.u64(welcomeEpoch),
@@ -88,7 +133,8 @@ func readWelcome(r *reader, lanes int) *Welcome {
 		RequestPages:    readPageSize(r, welcomeRequestPages),
 		ReplyPages:      readPageSize(r, welcomeReplyPages),
 		Membarrier:      r.flag(welcomeMembarrier, "membarrier"),
-		EventRings:      r.u32(welcomeEventRings),
+		EventCapacity:   r.u64(welcomeEventCapacity),
+		Life:            r.u64(welcomeLife),
 		Descriptors:     r.u32(welcomeDescriptors),
 		ServiceVersion:  r.u32(welcomeServiceVersion),
 		Service:         r.name(welcomeService),
@@ -96,6 +142,13 @@ func readWelcome(r *reader, lanes int) *Welcome {
 	}
 	for lane := range t.LaneShards {
 		t.LaneShards[lane] = r.u16(welcomeLanes + 2*lane)
+	}
+	for i := range rings {
+		at := welcomeLength(lanes, i)
+		t.EventRings = append(t.EventRings, EventRing{
+			Bytes: r.u64(at + welcomeRingRegion), Pages: readPageSize(r, at+welcomeRingPages),
+			Shard: r.u32(at + welcomeRingShard),
+		})
 	}
 	return t
 }
