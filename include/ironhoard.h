@@ -19,19 +19,19 @@
  * IH_EMPTY, IH_DEADLINE and IH_NO_ROOM are ordinary answers. NULL where it must not be is IH_ERROR_NULL.
  * No panic crosses this border (IH_ERROR_PANIC); nothing calls abort() or exit().
  *
- * Ownership. Handles are opaque. What ih_host_attach, ih_lane_take and ih_engine_bind gave is ended by
- * ih_host_detach, ih_lane_give_back and ih_engine_free; these set the caller's pointer to NULL, and a NULL
- * there is IH_OK. Everything else is lent. A handle that was ended, or is of another kind, is refused
- * with IH_ERROR_HANDLE, as long as its memory has not become a handle of the same kind again: a guard
- * against mistakes, not a licence. Strings and structs that are passed in are copied.
+ * Ownership. Handles are opaque. What ih_host_attach, ih_lane_take, ih_events_open and ih_engine_bind gave is
+ * ended by ih_host_detach, ih_lane_give_back, ih_events_close and ih_engine_free; these set the caller's
+ * pointer to NULL, and a NULL there is IH_OK. Everything else is lent. A handle that was ended, or is of
+ * another kind, is refused with IH_ERROR_HANDLE, as long as its memory has not become a handle of the same
+ * kind again: a guard against mistakes, not a licence. Strings and structs that are passed in are copied.
  *
  * Lifetimes. A claim's pointer is good until commit or abort, a polled record's until release, a peeked
- * one's until the next call with its consumer, request and reply until the handler returns. Lanes outlive
- * the detach of their host.
+ * one's until the next call with its consumer; in a handler, what it gets and claims until it returns. Lanes
+ * and events outlive the detach of their host.
  *
- * Threads. A host, a shared producer and an engine: any thread. A producer: one thread at a time; a consumer:
- * one thread at a time, perhaps another one. A lane uses both its halves. An object may move between
- * threads. Two objects never disturb each other. ih_last_error belongs to its thread.
+ * Threads. A host, a shared producer and an engine: any thread. A producer, a consumer, events: one thread at
+ * a time each. A lane uses both its halves. An object may move between threads. Two objects never disturb
+ * each other. ih_last_error belongs to its thread.
  *
  * Memory. The peer can write what you read in place while you read it: copy a value once, check it, then use
  * it. The peer cannot write what you write, cannot shrink it and cannot take it away.
@@ -186,11 +186,21 @@ typedef enum {
     IH_LOG_DEBUG = 4,
 } ih_log_level;
 
+// What ih_events_poll found. Overrun: this host was too slow. New life: another engine, new numbers.
+typedef enum {
+    IH_EVENT = 0,
+    IH_EVENT_OVERRUN = 1,
+    IH_EVENT_NEW_LIFE = 2,
+} ih_event_answer;
+
 // The half of a lane that receives: one thread at a time, not necessarily the producer's.
 typedef struct ih_consumer ih_consumer;
 
 // An engine.
 typedef struct ih_engine ih_engine;
+
+// A host's reader of one event ring: one thread at a time.
+typedef struct ih_events ih_events;
 
 // An attached host: a pool of lanes to one engine, and to its successors.
 typedef struct ih_host ih_host;
@@ -215,7 +225,6 @@ typedef struct {
     int system_error;
     // Why the engine refused, one of IH_REFUSAL_...; 0 where it did not.
     uint32_t refusal;
-    // Zero.
     uint32_t reserved;
     // The number that would have been accepted: payload bytes, lanes; 0 where there is none.
     uint64_t limit;
@@ -228,13 +237,12 @@ typedef void (*ih_log_sink)(void *context, uint32_t level, const char *line);
 
 // How to attach, and how to wait. Fill it with ih_host_options_init, then change what you like.
 typedef struct {
-    // Lanes of the pool, 1 to IH_MAX_LANES.
+    // Lanes of the pool, 1 to IH_MAX_LANES; 0: event rings only, the capacities count for nothing then.
     uint32_t lanes;
     // Pages of the regions, one of ih_pages.
     uint32_t pages;
-    // Bytes of each request ring: a power of two, IH_MIN_CAPACITY to IH_MAX_CAPACITY.
+    // Bytes of each ring: powers of two, IH_MIN_CAPACITY to IH_MAX_CAPACITY.
     uint64_t request_capacity;
-    // Bytes of each reply ring, likewise.
     uint64_t reply_capacity;
     // How long the whole conversation may take.
     uint64_t attach_deadline_ns;
@@ -248,8 +256,10 @@ typedef struct {
     const char *service;
     // This host's own name, for people, at most 64 bytes; NULL: none.
     const char *name;
-    // Zero.
-    uint64_t reserved[8];
+    // The engine's first so many event rings; 0: none; IH_ALL_EVENT_RINGS: all there are.
+    uint32_t event_rings;
+    uint32_t reserved_word;
+    uint64_t reserved[7];
 } ih_host_options;
 
 // What was really got.
@@ -258,21 +268,17 @@ typedef struct {
     uint64_t host_id;
     // 1 after the attach, one more after each resume.
     uint64_t epoch;
-    // Bytes of each request ring.
+    // Bytes of each ring.
     uint64_t request_capacity;
-    // Bytes of each reply ring.
     uint64_t reply_capacity;
-    // Bytes of the request region, whole pages.
+    // Bytes of each region, whole pages.
     uint64_t request_bytes;
-    // Bytes of the reply region, whole pages.
     uint64_t reply_bytes;
-    // Bytes of a page of the request region: 4096 or 2097152.
+    // Bytes of a page of each region: 4096 or 2097152.
     uint32_t request_page_bytes;
-    // Bytes of a page of the reply region.
     uint32_t reply_page_bytes;
-    // Lanes of the pool.
+    // Lanes of the pool, shards of the engine.
     uint32_t lanes;
-    // Shards of the engine.
     uint32_t shards;
     // 1: membarrier spares both ends a fence for each message; 0: both fence.
     uint32_t membarrier;
@@ -280,12 +286,13 @@ typedef struct {
     uint32_t service_version;
     // The engine's process, as the kernel says; 0 where this pid namespace has none.
     uint32_t engine_pid;
-    // Zero.
-    uint32_t reserved_word;
+    // Event rings that this host may open.
+    uint32_t event_rings;
     // Name of the engine's service, ends with a zero.
     char service[72];
-    // Zero.
-    uint64_t reserved[8];
+    // Bytes of each event ring; 0 where there is none.
+    uint64_t event_capacity;
+    uint64_t reserved[7];
 } ih_terms;
 
 // What a host counts.
@@ -294,19 +301,18 @@ typedef struct {
     uint64_t late_replies;
     // Times another engine took over.
     uint64_t resumes;
-    // Zero.
-    uint64_t reserved[6];
+    // Events that were lost because this host was too slow.
+    uint64_t lost_events;
+    uint64_t reserved[5];
 } ih_host_counts;
 
 // What ih_lane_call brought back.
 typedef struct {
-    // Bytes of payload copied into the caller's buffer.
+    // Bytes of payload copied, and those that the reply had: more where the buffer was too small.
     uint32_t copied;
-    // Bytes of payload the reply had; more than `copied` where the buffer was too small.
     uint32_t payload_bytes;
     // The reply's kind: 0 success, below 0xff00 the handler's codes, from there the engine's own.
     uint16_t status;
-    // Zero.
     uint16_t reserved[3];
 } ih_call_reply;
 
@@ -314,15 +320,32 @@ typedef struct {
 typedef struct {
     // The number of the request that this answers.
     uint64_t number;
-    // The payload, until ih_consumer_release; never NULL.
+    // The payload, until ih_consumer_release; never NULL. And its bytes.
     const void *payload;
-    // Its bytes.
     uint32_t payload_bytes;
     // The status: 0 success, below 0xff00 the handler's codes, from there the engine's own.
     uint16_t kind;
     // Zero today.
     uint16_t flags;
 } ih_record;
+
+// An event whose payload was copied, or what else ih_events_poll found.
+typedef struct {
+    // One of ih_event_answer; what the others do not have is zero there.
+    uint32_t answer;
+    // What its handler says it is.
+    uint16_t kind;
+    // Zero today.
+    uint16_t flags;
+    // Its number in its ring, from 1. Overrun: the first that is lost. New life: that life's name, never 0.
+    uint64_t number;
+    // Overrun: the last that is lost.
+    uint64_t last;
+    // Bytes of its payload, and those that were copied: fewer where the buffer was too small.
+    uint32_t payload_bytes;
+    uint32_t copied;
+    uint64_t reserved[2];
+} ih_event;
 
 // A request, lent to the handler until it returns.
 typedef struct {
@@ -332,7 +355,6 @@ typedef struct {
     uint64_t now_ns;
     // The payload, aligned to 16 bytes: a private copy. In place: memory that the host can still write.
     const void *payload;
-    // Its bytes.
     uint32_t payload_bytes;
     // What the host asks for; the meaning is the handler's.
     uint16_t kind;
@@ -367,9 +389,8 @@ typedef struct {
     // The largest reply payload of the handler, in bytes; SIZE_MAX: all that a ring allows. A small
     // bound lets reply rings be used to their end.
     size_t largest_reply;
-    // One shard for each of these cores, pinned to it; NULL: see `shards`.
+    // One shard for each of these cores, pinned to it; NULL and 0: see `shards`.
     const uint32_t *cores;
-    // How many cores.
     size_t core_count;
     // Shards that the scheduler places, where no cores are given.
     uint32_t shards;
@@ -391,19 +412,16 @@ typedef struct {
     uint32_t poison_after;
     // 0: both ends fence instead, for engines that must not interrupt other processes.
     uint32_t membarrier;
-    // Name of the service, at most 64 bytes; NULL: none.
+    // Name of the service, at most 64 bytes; NULL: none. And its version.
     const char *service;
-    // Version of the service.
     uint32_t service_version;
     // The engine's own demand, one of ih_pages.
     uint32_t pages;
-    // The uids that may attach; NULL: all whom the socket's mode lets in.
+    // The uids that may attach; NULL and 0: all whom the socket's mode lets in.
     const uint32_t *allowed_uids;
-    // How many uids.
     size_t allowed_uid_count;
-    // The most hosts.
+    // The most hosts, in all and of one uid.
     uint32_t max_hosts;
-    // The most hosts of one uid.
     uint32_t max_hosts_per_uid;
     // The most bytes of regions for one uid.
     uint64_t max_bytes_per_uid;
@@ -411,25 +429,24 @@ typedef struct {
     uint64_t max_capacity;
     // The most lanes of one host.
     uint32_t max_lanes_per_host;
-    // Zero.
-    uint32_t reserved_word;
+    // Event rings of each shard; all shards together have IH_MAX_EVENT_RINGS at most.
+    uint32_t event_rings;
     // How long a host may be silent in each step of the conversation.
     uint64_t silence_ns;
-    // Zero.
-    uint64_t reserved[8];
+    // Bytes of each event ring, a power of two; an event has an eighth at most. 0: IH_DEFAULT_CAPACITY.
+    uint64_t event_capacity;
+    uint64_t reserved[7];
 } ih_engine_options;
 
 // What an engine counts.
 typedef struct {
-    // Requests answered.
+    // Requests answered, hosts attached.
     uint64_t requests;
-    // Hosts attached.
     uint64_t attached;
     // Hosts resumed after the death of another engine.
     uint64_t resumed;
-    // Hosts that left with a word.
+    // Hosts that left with a word, hosts that died or hung up without one.
     uint64_t detached;
-    // Hosts that died or hung up without a word.
     uint64_t deaths;
     // Conversations that ended in a refusal.
     uint64_t refused;
@@ -443,14 +460,15 @@ typedef struct {
     uint64_t unknown_flags;
     // Times a lane was passed over because its reply ring had no room for the largest reply.
     uint64_t skipped;
-    // Times a shard parked.
+    // Times a shard parked, doorbells rung for hosts that wait for replies.
     uint64_t parks;
-    // Doorbells rung.
     uint64_t rings;
     // Times a shard had been moved from its core and was pinned again.
     uint64_t repins;
-    // Zero.
-    uint64_t reserved[8];
+    // Events published, and doorbells rung for hosts that wait for them.
+    uint64_t events;
+    uint64_t event_rings;
+    uint64_t reserved[6];
 } ih_engine_counts;
 
 #ifdef __cplusplus
@@ -458,7 +476,6 @@ extern "C" {
 #endif // __cplusplus
 
 // ---- Library ---------------------------------------------------------------------------------
-//
 // Version of the library that runs: major * 1000000 + minor * 1000 + patch, like IH_VERSION_NUMBER.
 uint32_t ih_version(void);
 
@@ -477,7 +494,6 @@ const ih_error *ih_last_error(void);
 ih_status ih_log_to(ih_log_sink sink, void *context, uint32_t level);
 
 // ---- Host ------------------------------------------------------------------------------------
-//
 // The usual options: one lane of 1 MiB rings, 5 s to attach, 30 s of patience, 4096 rounds of spinning.
 ih_status ih_host_options_init(ih_host_options *options);
 
@@ -495,7 +511,6 @@ ih_status ih_host_terms(const ih_host *host, ih_terms *terms);
 ih_status ih_host_read_counts(const ih_host *host, ih_host_counts *counts);
 
 // ---- Lane: both halves, used by one thread ---------------------------------------------------
-//
 // Takes a lane from the host's pool. Any thread. Only IH_ERROR_LANES_EXHAUSTED where all are taken.
 ih_status ih_lane_take(ih_host *host, ih_lane **lane);
 
@@ -543,7 +558,6 @@ uint32_t ih_lane_index(const ih_lane *lane);
 ih_status ih_lane_share(ih_lane *lane, ih_shared **shared);
 
 // ---- Producer --------------------------------------------------------------------------------
-//
 // Claims room for a request of `payload_bytes` bytes, to be written in place at `*payload` (16 bytes
 // behind a cache line's start). Never blocks: IH_FULL. One claim at a time. In a batch, IH_FULL
 // makes visible what the batch holds.
@@ -553,11 +567,8 @@ ih_status ih_producer_claim(ih_producer *producer, size_t payload_bytes, void **
 // it gets the request's number, which its reply will carry.
 ih_status ih_producer_commit(ih_producer *producer, uint16_t kind, uint64_t *number);
 
-// Commits only the first `payload_bytes` bytes of the claim.
-ih_status ih_producer_commit_shorter(ih_producer *producer,
-                                     uint16_t kind,
-                                     size_t payload_bytes,
-                                     uint64_t *number);
+// Commits only the first `len` bytes of the claim.
+ih_status ih_producer_commit_shorter(ih_producer *producer, uint16_t kind, size_t len, uint64_t *number);
 
 // Gives the claim up: nothing is sent, no number is used.
 ih_status ih_producer_abort(ih_producer *producer);
@@ -579,7 +590,6 @@ uint32_t ih_producer_payload_limit(const ih_producer *producer);
 uint64_t ih_producer_next_number(const ih_producer *producer);
 
 // ---- Consumer --------------------------------------------------------------------------------
-//
 // Takes up to `max` replies, in order, into `records`; `count` gets how many, 0 where there are none.
 // They lie in place until ih_consumer_release, which comes before the next poll. Never blocks.
 ih_status ih_consumer_poll(ih_consumer *consumer, ih_record *records, size_t max, size_t *count);
@@ -606,13 +616,8 @@ ih_status ih_consumer_arm(ih_consumer *consumer, int *ready);
 ih_status ih_consumer_disarm(ih_consumer *consumer);
 
 // ---- Shared producer: any thread -------------------------------------------------------------
-//
 // Sends one request with a copy of `payload`. `number` may be NULL. IH_FULL like a claim.
-ih_status ih_shared_send(ih_shared *shared,
-                         uint16_t kind,
-                         const void *payload,
-                         size_t payload_bytes,
-                         uint64_t *number);
+ih_status ih_shared_send(ih_shared *shared, uint16_t kind, const void *payload, size_t len, uint64_t *number);
 
 // Locks it and opens a batch: claim and commit with `*producer` as many as belong together, then
 // unlock soon. IH_ERROR_LOCK where this thread holds it already.
@@ -622,8 +627,28 @@ ih_status ih_shared_lock(ih_shared *shared, ih_producer **producer);
 // next request. IH_ERROR_LOCK where this thread does not hold it.
 ih_status ih_shared_unlock(ih_shared *shared, uint64_t *next);
 
+// ---- Event rings: what handlers publish to all hosts -----------------------------------------
+// Opens event ring `ring`, from 0 (shard s has those from s * event_rings on), at the oldest event that is
+// retained. One reader at a time: IH_ERROR_ARGUMENT where it is open, or was not wished for. Any thread.
+ih_status ih_events_open(ih_host *host, uint32_t ring, ih_events **events);
+
+// Closes it and sets `*events` to NULL; a NULL there is done already. It may outlive its host's detach.
+ih_status ih_events_close(ih_events **events);
+
+// Takes the next event, its payload copied to `buffer` as far as it goes; or tells which numbers are lost,
+// or of a new life. Never blocks: IH_EMPTY. Without an event what `buffer` holds means nothing.
+ih_status ih_events_poll(ih_events *events, void *buffer, size_t capacity, ih_event *event);
+
+// Waits until there is something to poll: IH_EMPTY at the deadline. Spins first, then sleeps.
+ih_status ih_events_wait(ih_events *events, uint64_t deadline_ns);
+
+// Passes over all that is there. `skipped` may be NULL; else it gets how many events that were.
+ih_status ih_events_skip(ih_events *events, uint64_t *skipped);
+
+// The largest payload of an event, in bytes; 0 where `events` is not live.
+uint32_t ih_events_payload_limit(const ih_events *events);
+
 // ---- Engine ----------------------------------------------------------------------------------
-//
 // The usual options: one shard that is not pinned, state that dies with the engine, a socket of mode 0600.
 ih_status ih_engine_options_init(ih_engine_options *options);
 
@@ -647,7 +672,6 @@ ih_status ih_engine_read_counts(const ih_engine *engine, ih_engine_counts *count
 ih_status ih_engine_free(ih_engine **engine);
 
 // ---- In a handler ----------------------------------------------------------------------------
-//
 // Claims `payload_bytes` bytes of reply, to be written in place. A second claim gives the first up; what is
 // not claimed is an empty reply. IH_ERROR_TOO_LARGE above ih_reply_limit.
 ih_status ih_reply_claim(ih_reply *reply, size_t payload_bytes, void **payload);
@@ -657,6 +681,15 @@ ih_status ih_reply_write(ih_reply *reply, const void *payload, size_t payload_by
 
 // The most this reply can carry, in bytes; 0 outside of the handler.
 size_t ih_reply_limit(const ih_reply *reply);
+
+// Claims an event in the shard's event ring `ring`, from 0, to be written in place and published to all
+// hosts. Never full. A second claim gives the first up, and so does the handler's return.
+// IH_ERROR_ARGUMENT where there is no such ring, IH_ERROR_TOO_LARGE above an eighth of it.
+ih_status ih_event_claim(ih_reply *reply, uint32_t ring, size_t payload_bytes, void **payload);
+
+// Publishes the claimed event, at once: hosts see it before the reply. `number` may be NULL; else it gets
+// the event's number in its ring.
+ih_status ih_event_publish(ih_reply *reply, uint16_t kind, uint64_t *number);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -9,9 +9,10 @@
  *   char answer[64];
  *   auto reply = lane->call(1, std::string_view("hello"), answer, IH_SECOND);
  *
- *   Host ──▶ Lane ──▶ Producer ──▶ Claim, Batch        owned: Host, Lane, Engine
+ *   Host ──▶ Lane ──▶ Producer ──▶ Claim, Batch        owned: Host, Lane, Events, Engine
  *                 ──▶ Consumer ──▶ Replies             guards: Claim, Batch, Replies, Lock
  *                 ──▶ Shared   ──▶ Lock                lent: Producer, Consumer, Shared
+ *        ──▶ Events
  *   Engine ──▶ your handler (Request, Reply)
  *
  * The contract is that of ironhoard.h: threads, lifetimes, deadlines, errors. What is added:
@@ -88,6 +89,7 @@ inline void drop_batch(ih_producer *producer) {
 inline void drop_replies(ih_consumer *consumer) { (void)ih_consumer_release(consumer); }
 inline void drop_lock(ih_shared *shared) { (void)ih_shared_unlock(shared, nullptr); }
 inline void drop_lane(ih_lane *lane) { (void)ih_lane_give_back(&lane); }
+inline void drop_events(ih_events *events) { (void)ih_events_close(&events); }
 inline void drop_host(ih_host *host) { (void)ih_host_detach(&host); }
 inline void drop_engine(ih_engine *engine) { (void)ih_engine_free(&engine); }
 
@@ -495,6 +497,43 @@ class [[nodiscard]] Lane {
     detail::Guard<ih_lane, detail::drop_lane> owned_;
 };
 
+/* A host's reader of one event ring. Going out of scope closes it. */
+class [[nodiscard]] Events {
+  public:
+    explicit Events(ih_events *events = nullptr) noexcept : owned_(events) {}
+
+    /* Takes the next event, its payload copied to `buffer` as far as it goes: IH_EMPTY. Its `answer` is
+     * IH_EVENT, or it tells of lost events (IH_EVENT_OVERRUN) or of a new life (IH_EVENT_NEW_LIFE). */
+    Result<ih_event> poll(MutableBytes buffer) noexcept {
+        ih_event event;
+        ih_status status = ih_events_poll(owned_.get(), buffer.data(), buffer.size(), &event);
+        if (status != IH_OK) return status;
+        return ih_event(event);
+    }
+
+    /* Waits until there is something to poll: IH_EMPTY at the deadline. */
+    ih_status wait(std::uint64_t deadline_ns) noexcept { return ih_events_wait(owned_.get(), deadline_ns); }
+
+    /* Passes over all that is there; gives how many events that were. */
+    Result<std::uint64_t> skip() noexcept {
+        std::uint64_t skipped = 0;
+        if (ih_status status = ih_events_skip(owned_.get(), &skipped)) return status;
+        return std::uint64_t(skipped);
+    }
+
+    std::uint32_t payload_limit() const noexcept { return ih_events_payload_limit(owned_.get()); }
+    ih_status close() noexcept {
+        ih_events *events = owned_.get();
+        ih_status status = ih_events_close(&events);
+        if (events == nullptr) (void)owned_.take();
+        return status;
+    }
+    ih_events *get() const noexcept { return owned_.get(); }
+
+  private:
+    detail::Guard<ih_events, detail::drop_events> owned_;
+};
+
 /* An attached host. Going out of scope detaches; lanes that are still taken go on working. */
 class [[nodiscard]] Host {
   public:
@@ -516,6 +555,13 @@ class [[nodiscard]] Host {
         ih_lane *lane = nullptr;
         if (ih_status status = ih_lane_take(owned_.get(), &lane)) return status;
         return Lane(lane);
+    }
+
+    /* Opens event ring `ring`, from 0; options.event_rings says how many were wished for. */
+    Result<Events> events(std::uint32_t ring) noexcept {
+        ih_events *events = nullptr;
+        if (ih_status status = ih_events_open(owned_.get(), ring, &events)) return status;
+        return Events(events);
     }
 
     Result<ih_terms> terms() const noexcept {
@@ -577,6 +623,20 @@ class ReplyWriter {
         return MutableBytes(room, size);
     }
     std::size_t limit() const noexcept { return ih_reply_limit(reply_); }
+
+    /* Room for an event in the shard's event ring `ring`; a second claim gives the first up. */
+    Result<MutableBytes> claim_event(std::uint32_t ring, std::size_t size) noexcept {
+        void *room = nullptr;
+        if (ih_status status = ih_event_claim(reply_, ring, size, &room)) return status;
+        return MutableBytes(room, size);
+    }
+
+    /* Publishes the claimed event to all hosts; gives its number. */
+    Result<std::uint64_t> publish(std::uint16_t kind) noexcept {
+        std::uint64_t number = 0;
+        if (ih_status status = ih_event_publish(reply_, kind, &number)) return status;
+        return std::uint64_t(number);
+    }
 
   private:
     ih_reply *reply_;

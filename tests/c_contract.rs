@@ -100,4 +100,4 @@ macro_rules! programs {
     };
 }
 
-programs!(calls ends event_loop forked log misuse null pages refusals threads);
+programs!(calls ends event_loop events forked log misuse null pages refusals threads);

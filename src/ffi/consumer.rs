@@ -98,9 +98,8 @@ type Found<'a> = Record<'a, MemoryWords>;
 pub struct ih_record {
     /// The number of the request that this answers.
     pub number: u64,
-    /// The payload, until ih_consumer_release; never NULL.
+    /// The payload, until ih_consumer_release; never NULL. And its bytes.
     pub payload: *const c_void,
-    /// Its bytes.
     pub payload_bytes: u32,
     /// The status: 0 success, below 0xff00 the handler's codes, from there the engine's own.
     pub kind: u16,
@@ -123,7 +122,6 @@ impl ih_record {
 }
 
 /// ---- Consumer --------------------------------------------------------------------------------
-///
 /// Takes up to `max` replies, in order, into `records`; `count` gets how many, 0 where there are none.
 /// They lie in place until ih_consumer_release, which comes before the next poll. Never blocks.
 #[no_mangle]

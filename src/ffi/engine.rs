@@ -56,15 +56,13 @@ impl ih_engine {
 /// What an engine counts.
 #[repr(C)]
 pub struct ih_engine_counts {
-    /// Requests answered.
+    /// Requests answered, hosts attached.
     pub requests: u64,
-    /// Hosts attached.
     pub attached: u64,
     /// Hosts resumed after the death of another engine.
     pub resumed: u64,
-    /// Hosts that left with a word.
+    /// Hosts that left with a word, hosts that died or hung up without one.
     pub detached: u64,
-    /// Hosts that died or hung up without a word.
     pub deaths: u64,
     /// Conversations that ended in a refusal.
     pub refused: u64,
@@ -78,14 +76,15 @@ pub struct ih_engine_counts {
     pub unknown_flags: u64,
     /// Times a lane was passed over because its reply ring had no room for the largest reply.
     pub skipped: u64,
-    /// Times a shard parked.
+    /// Times a shard parked, doorbells rung for hosts that wait for replies.
     pub parks: u64,
-    /// Doorbells rung.
     pub rings: u64,
     /// Times a shard had been moved from its core and was pinned again.
     pub repins: u64,
-    /// Zero.
-    pub reserved: [u64; 8],
+    /// Events published, and doorbells rung for hosts that wait for them.
+    pub events: u64,
+    pub event_rings: u64,
+    pub reserved: [u64; 6],
 }
 
 impl ih_engine_counts {
@@ -105,7 +104,9 @@ impl ih_engine_counts {
             parks: got.parks,
             rings: got.rings,
             repins: got.repins,
-            reserved: [0; 8],
+            events: got.events,
+            event_rings: got.event_rings,
+            reserved: [0; 6],
         }
     }
 }

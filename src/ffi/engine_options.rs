@@ -13,6 +13,7 @@ use super::status::ih_status::{self, IH_ERROR_NULL};
 use crate::attach::message::NAME_BYTES;
 use crate::attach::Policy;
 use crate::engine::EngineOptions;
+use crate::layout::DEFAULT_CAPACITY;
 use crate::wait::WaitStrategy;
 
 /// What a shard does while it has nothing to do.
@@ -44,9 +45,8 @@ pub struct ih_engine_options {
     /// The largest reply payload of the handler, in bytes; SIZE_MAX: all that a ring allows. A small
     /// bound lets reply rings be used to their end.
     pub largest_reply: usize,
-    /// One shard for each of these cores, pinned to it; NULL: see `shards`.
+    /// One shard for each of these cores, pinned to it; NULL and 0: see `shards`.
     pub cores: *const u32,
-    /// How many cores.
     pub core_count: usize,
     /// Shards that the scheduler places, where no cores are given.
     pub shards: u32,
@@ -68,19 +68,16 @@ pub struct ih_engine_options {
     pub poison_after: u32,
     /// 0: both ends fence instead, for engines that must not interrupt other processes.
     pub membarrier: u32,
-    /// Name of the service, at most 64 bytes; NULL: none.
+    /// Name of the service, at most 64 bytes; NULL: none. And its version.
     pub service: *const c_char,
-    /// Version of the service.
     pub service_version: u32,
     /// The engine's own demand, one of ih_pages.
     pub pages: u32,
-    /// The uids that may attach; NULL: all whom the socket's mode lets in.
+    /// The uids that may attach; NULL and 0: all whom the socket's mode lets in.
     pub allowed_uids: *const u32,
-    /// How many uids.
     pub allowed_uid_count: usize,
-    /// The most hosts.
+    /// The most hosts, in all and of one uid.
     pub max_hosts: u32,
-    /// The most hosts of one uid.
     pub max_hosts_per_uid: u32,
     /// The most bytes of regions for one uid.
     pub max_bytes_per_uid: u64,
@@ -88,12 +85,13 @@ pub struct ih_engine_options {
     pub max_capacity: u64,
     /// The most lanes of one host.
     pub max_lanes_per_host: u32,
-    /// Zero.
-    pub reserved_word: u32,
+    /// Event rings of each shard; all shards together have IH_MAX_EVENT_RINGS at most.
+    pub event_rings: u32,
     /// How long a host may be silent in each step of the conversation.
     pub silence_ns: u64,
-    /// Zero.
-    pub reserved: [u64; 8],
+    /// Bytes of each event ring, a power of two; an event has an eighth at most. 0: IH_DEFAULT_CAPACITY.
+    pub event_capacity: u64,
+    pub reserved: [u64; 7],
 }
 
 impl ih_engine_options {
@@ -128,9 +126,10 @@ impl ih_engine_options {
             max_bytes_per_uid: policy.max_bytes_per_uid,
             max_capacity: policy.max_capacity,
             max_lanes_per_host: policy.max_lanes_per_host,
-            reserved_word: 0,
+            event_rings: 0,
             silence_ns: nanoseconds(policy.silence),
-            reserved: [0; 8],
+            event_capacity: 0,
+            reserved: [0; 7],
         }
     }
 
@@ -138,7 +137,6 @@ impl ih_engine_options {
     /// Strings are NULL or end with a zero; lists are NULL or as long as their count.
     pub(super) unsafe fn read(&self) -> Outcome<EngineOptions> {
         reserved(&self.reserved, "ih_engine_options")?;
-        reserved(&[self.reserved_word.into()], "ih_engine_options")?;
         if self.path.is_null() {
             return Err(IH_ERROR_NULL.into());
         }
@@ -157,9 +155,17 @@ impl ih_engine_options {
             .drain_for(Duration::from_nanos(self.drain_ns))
             .poison_after(self.poison_after)
             .membarrier(flag(self.membarrier, "membarrier")?)
+            .event_rings(self.event_rings as usize, self.event_capacity())
             .arena_bytes(0) // payloads are copied to memory of the handler's own
             // SAFETY: by the contract.
             .policy(unsafe { self.policy()? }))
+    }
+
+    fn event_capacity(&self) -> u64 {
+        match self.event_capacity {
+            0 => DEFAULT_CAPACITY,
+            bytes => bytes,
+        }
     }
 
     fn wait_strategy(&self) -> Outcome<WaitStrategy> {
@@ -235,7 +241,6 @@ fn flag(value: u32, what: &str) -> Outcome<bool> {
 }
 
 /// ---- Engine ----------------------------------------------------------------------------------
-///
 /// The usual options: one shard that is not pinned, state that dies with the engine, a socket of mode 0600.
 #[no_mangle]
 pub unsafe extern "C" fn ih_engine_options_init(options: *mut ih_engine_options) -> ih_status {

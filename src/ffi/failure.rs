@@ -11,9 +11,9 @@ use std::fmt::{self, Display, Write};
 use super::border::Answer;
 use super::status::ih_status::{self, *};
 use crate::attach::{AttachError, ListenError, RefusalCode};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, EventError};
 use crate::host::HostError;
-use crate::layout::MAX_SHARDS;
+use crate::layout::{MAX_EVENT_RINGS, MAX_SHARDS};
 use crate::region::RegionError;
 use crate::ring::ClaimError;
 
@@ -31,7 +31,6 @@ pub struct ih_error {
     pub system_error: c_int,
     /// Why the engine refused, one of IH_REFUSAL_...; 0 where it did not.
     pub refusal: u32,
-    /// Zero.
     pub reserved: u32,
     /// The number that would have been accepted: payload bytes, lanes; 0 where there is none.
     pub limit: u64,
@@ -292,9 +291,10 @@ impl From<EngineError> for Answer {
             EngineError::Kernel { source, .. } => {
                 Numbers::of(IH_ERROR_SYSTEM).errno(source.raw_os_error().unwrap_or(0))
             }
-            EngineError::EventRings { .. } | EngineError::EventCapacity { .. } => {
-                Numbers::of(IH_ERROR_ARGUMENT)
+            EngineError::EventRings { .. } => {
+                Numbers::of(IH_ERROR_ARGUMENT).limit(MAX_EVENT_RINGS as u64)
             }
+            EngineError::EventCapacity { .. } => Numbers::of(IH_ERROR_ARGUMENT),
             EngineError::EventMemory(source) => region_numbers(source),
             EngineError::ShardLost { .. } => Numbers::of(IH_ERROR_SHARD_LOST),
         };
@@ -328,6 +328,21 @@ impl From<ClaimError> for Answer {
                 Numbers::of(IH_ERROR_TOO_LARGE).limit(u64::from(limit))
             }
             ClaimError::Corrupt { .. } => Numbers::of(IH_ERROR_CORRUPT),
+        };
+        Answer::Noted(note(numbers, &error))
+    }
+}
+
+/// An event's claim, in a handler.
+impl From<EventError> for Answer {
+    #[cold]
+    fn from(error: EventError) -> Self {
+        let numbers = match error {
+            EventError::NoRing { rings, .. } => Numbers::of(IH_ERROR_ARGUMENT).limit(rings as u64),
+            EventError::TooLarge { limit, .. } => {
+                Numbers::of(IH_ERROR_TOO_LARGE).limit(u64::from(limit))
+            }
+            EventError::ClaimOpen { .. } => Numbers::of(IH_ERROR_CLAIM_OPEN),
         };
         Answer::Noted(note(numbers, &error))
     }

@@ -9,9 +9,9 @@ use std::panic::resume_unwind;
 
 use super::border::{border, value_border, Outcome};
 use super::handle::{exclusive, Handle, Mark};
-use super::input::{bytes, output};
-use super::status::ih_status::{self, IH_ERROR_HANDLE};
-use crate::engine::{Handler, Reply, Request, Status};
+use super::input::{bytes, give, output};
+use super::status::ih_status::{self, IH_ERROR_HANDLE, IH_ERROR_NO_CLAIM};
+use crate::engine::{EventClaim, Handler, Reply, Request, Status};
 use crate::layout::{ENGINE_STATUS_FIRST, STATUS_PANIC, STATUS_TOO_LARGE};
 
 /// The reply to the request in hand, written straight into the reply ring.
@@ -19,6 +19,25 @@ pub struct ih_reply {
     mark: Mark,
     /// The reply in hand; NULL between two requests.
     reply: *mut Reply<'static>,
+    /// The request in hand; NULL with it.
+    request: *const Request<'static>,
+    /// The event that was claimed for it; none between two requests.
+    event: Option<EventClaim<'static>>,
+}
+
+impl ih_reply {
+    /// From now on these are in hand.
+    fn begin(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) {
+        self.request = std::ptr::from_ref(request).cast();
+        self.reply = std::ptr::from_mut(reply).cast();
+    }
+
+    /// Nothing is in hand; an event that was not published never was.
+    fn end(&mut self) {
+        self.event = None;
+        self.request = std::ptr::null();
+        self.reply = std::ptr::null_mut();
+    }
 }
 
 impl Handle for ih_reply {
@@ -38,7 +57,6 @@ pub struct ih_request {
     pub now_ns: u64,
     /// The payload, aligned to 16 bytes: a private copy. In place: memory that the host can still write.
     pub payload: *const c_void,
-    /// Its bytes.
     pub payload_bytes: u32,
     /// What the host asks for; the meaning is the handler's.
     pub kind: u16,
@@ -104,6 +122,8 @@ impl CHandler {
             reply: Box::new(ih_reply {
                 mark: Mark::live::<ih_reply>(),
                 reply: std::ptr::null_mut(),
+                request: std::ptr::null(),
+                event: None,
             }),
         }
     }
@@ -166,11 +186,11 @@ impl Handler for ShardHandler {
             kind: request.kind(),
             shard: self.shard,
         };
-        self.reply.reply = std::ptr::from_mut(reply).cast();
+        self.reply.begin(request, reply);
         // SAFETY: the program's function, called as the header says: request and reply live until it
         // returns, and the reply is in nobody else's hands meanwhile.
         let code = unsafe { (self.handler)(self.context, &asked, &mut *self.reply) };
-        self.reply.reply = std::ptr::null_mut();
+        self.reply.end();
         match code {
             code if code < ENGINE_STATUS_FIRST || code == STATUS_TOO_LARGE => Status(code),
             _ => Status(STATUS_PANIC),
@@ -211,7 +231,6 @@ unsafe fn in_hand<'a>(reply: *mut ih_reply) -> Outcome<&'a mut Reply<'static>> {
 }
 
 /// ---- In a handler ----------------------------------------------------------------------------
-///
 /// Claims `payload_bytes` bytes of reply, to be written in place. A second claim gives the first up; what is
 /// not claimed is an empty reply. IH_ERROR_TOO_LARGE above ih_reply_limit.
 #[no_mangle]
@@ -252,5 +271,64 @@ pub unsafe extern "C" fn ih_reply_limit(reply: *const ih_reply) -> usize {
     value_border(0, || {
         // SAFETY: what the header asks for.
         Ok(unsafe { in_hand(reply.cast_mut())? }.limit())
+    })
+}
+
+/// The handle of the reply in hand, with its request.
+///
+/// # Safety
+/// As [`in_hand`].
+#[inline(always)]
+unsafe fn handle_in_hand<'a>(reply: *mut ih_reply) -> Outcome<&'a mut ih_reply> {
+    // SAFETY: by the contract.
+    let handle = unsafe { exclusive(reply)? };
+    match handle.request.is_null() {
+        true => Err(IH_ERROR_HANDLE.into()),
+        false => Ok(handle),
+    }
+}
+
+/// Claims an event in the shard's event ring `ring`, from 0, to be written in place and published to all
+/// hosts. Never full. A second claim gives the first up, and so does the handler's return.
+/// IH_ERROR_ARGUMENT where there is no such ring, IH_ERROR_TOO_LARGE above an eighth of it.
+#[no_mangle]
+pub unsafe extern "C" fn ih_event_claim(
+    reply: *mut ih_reply,
+    ring: u32,
+    payload_bytes: usize,
+    payload: *mut *mut c_void,
+) -> ih_status {
+    border(|| {
+        // SAFETY: what the header asks for.
+        let handle = unsafe { handle_in_hand(reply)? };
+        let place = output(payload)?;
+        // Before the next claim, which may be in the same ring.
+        handle.event = None;
+        // SAFETY: not null, so the handler runs and its request lives; the claim ends when it returns.
+        let request = unsafe { &*handle.request };
+        let claim = handle
+            .event
+            .insert(request.event(ring as usize, payload_bytes)?);
+        // SAFETY: not null; the caller's to write.
+        unsafe { place.write(claim.payload().as_mut_ptr().cast()) };
+        Ok(())
+    })
+}
+
+/// Publishes the claimed event, at once: hosts see it before the reply. `number` may be NULL; else it gets
+/// the event's number in its ring.
+#[no_mangle]
+pub unsafe extern "C" fn ih_event_publish(
+    reply: *mut ih_reply,
+    kind: u16,
+    number: *mut u64,
+) -> ih_status {
+    border(|| {
+        // SAFETY: what the header asks for.
+        let claim = unsafe { handle_in_hand(reply)? }.event.take();
+        let published = claim.ok_or(IH_ERROR_NO_CLAIM)?.publish(kind);
+        // SAFETY: what the header asks for.
+        unsafe { give(number, published) };
+        Ok(())
     })
 }

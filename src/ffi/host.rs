@@ -68,13 +68,12 @@ impl ih_pages {
 /// How to attach, and how to wait. Fill it with ih_host_options_init, then change what you like.
 #[repr(C)]
 pub struct ih_host_options {
-    /// Lanes of the pool, 1 to IH_MAX_LANES.
+    /// Lanes of the pool, 1 to IH_MAX_LANES; 0: event rings only, the capacities count for nothing then.
     pub lanes: u32,
     /// Pages of the regions, one of ih_pages.
     pub pages: u32,
-    /// Bytes of each request ring: a power of two, IH_MIN_CAPACITY to IH_MAX_CAPACITY.
+    /// Bytes of each ring: powers of two, IH_MIN_CAPACITY to IH_MAX_CAPACITY.
     pub request_capacity: u64,
-    /// Bytes of each reply ring, likewise.
     pub reply_capacity: u64,
     /// How long the whole conversation may take.
     pub attach_deadline_ns: u64,
@@ -88,8 +87,10 @@ pub struct ih_host_options {
     pub service: *const c_char,
     /// This host's own name, for people, at most 64 bytes; NULL: none.
     pub name: *const c_char,
-    /// Zero.
-    pub reserved: [u64; 8],
+    /// The engine's first so many event rings; 0: none; IH_ALL_EVENT_RINGS: all there are.
+    pub event_rings: u32,
+    pub reserved_word: u32,
+    pub reserved: [u64; 7],
 }
 
 /// What was really got.
@@ -99,21 +100,17 @@ pub struct ih_terms {
     pub host_id: u64,
     /// 1 after the attach, one more after each resume.
     pub epoch: u64,
-    /// Bytes of each request ring.
+    /// Bytes of each ring.
     pub request_capacity: u64,
-    /// Bytes of each reply ring.
     pub reply_capacity: u64,
-    /// Bytes of the request region, whole pages.
+    /// Bytes of each region, whole pages.
     pub request_bytes: u64,
-    /// Bytes of the reply region, whole pages.
     pub reply_bytes: u64,
-    /// Bytes of a page of the request region: 4096 or 2097152.
+    /// Bytes of a page of each region: 4096 or 2097152.
     pub request_page_bytes: u32,
-    /// Bytes of a page of the reply region.
     pub reply_page_bytes: u32,
-    /// Lanes of the pool.
+    /// Lanes of the pool, shards of the engine.
     pub lanes: u32,
-    /// Shards of the engine.
     pub shards: u32,
     /// 1: membarrier spares both ends a fence for each message; 0: both fence.
     pub membarrier: u32,
@@ -121,12 +118,13 @@ pub struct ih_terms {
     pub service_version: u32,
     /// The engine's process, as the kernel says; 0 where this pid namespace has none.
     pub engine_pid: u32,
-    /// Zero.
-    pub reserved_word: u32,
+    /// Event rings that this host may open.
+    pub event_rings: u32,
     /// Name of the engine's service, ends with a zero.
     pub service: [c_char; 72],
-    /// Zero.
-    pub reserved: [u64; 8],
+    /// Bytes of each event ring; 0 where there is none.
+    pub event_capacity: u64,
+    pub reserved: [u64; 7],
 }
 
 /// What a host counts.
@@ -136,8 +134,9 @@ pub struct ih_host_counts {
     pub late_replies: u64,
     /// Times another engine took over.
     pub resumes: u64,
-    /// Zero.
-    pub reserved: [u64; 6],
+    /// Events that were lost because this host was too slow.
+    pub lost_events: u64,
+    pub reserved: [u64; 5],
 }
 
 impl ih_host_options {
@@ -160,7 +159,9 @@ impl ih_host_options {
             service_version: 0,
             service: std::ptr::null(),
             name: std::ptr::null(),
-            reserved: [0; 8],
+            event_rings: wishes.event_rings,
+            reserved_word: 0,
+            reserved: [0; 7],
         }
     }
 
@@ -168,11 +169,14 @@ impl ih_host_options {
     /// The strings are NULL or end with a zero.
     unsafe fn read(&self) -> Outcome<HostOptions> {
         reserved(&self.reserved, "ih_host_options")?;
+        reserved(&[self.reserved_word.into()], "ih_host_options")?;
+        let has_rings = self.lanes > 0 || self.event_rings == 0; // else it reads events only
+        let capacity = |bytes: u64| if has_rings { bytes } else { 0 };
         Ok(HostOptions {
             wishes: Wishes {
                 lanes: self.lanes,
-                request_capacity: self.request_capacity,
-                reply_capacity: self.reply_capacity,
+                request_capacity: capacity(self.request_capacity),
+                reply_capacity: capacity(self.reply_capacity),
                 pages: ih_pages::mode(self.pages)?,
                 membarrier: false, // filled in at attach
                 // SAFETY: by the contract.
@@ -180,7 +184,7 @@ impl ih_host_options {
                 // SAFETY: by the contract.
                 service: unsafe { text(self.service, "the service's name")? },
                 service_version: self.service_version,
-                event_rings: 0,
+                event_rings: self.event_rings,
             },
             attach_deadline: Duration::from_nanos(self.attach_deadline_ns),
             spin: self.spin,
@@ -193,7 +197,6 @@ impl ih_host_options {
 }
 
 /// ---- Host ------------------------------------------------------------------------------------
-///
 /// The usual options: one lane of 1 MiB rings, 5 s to attach, 30 s of patience, 4096 rounds of spinning.
 #[no_mangle]
 pub unsafe extern "C" fn ih_host_options_init(options: *mut ih_host_options) -> ih_status {
@@ -268,9 +271,10 @@ pub unsafe extern "C" fn ih_host_terms(host: *const ih_host, terms: *mut ih_term
             membarrier: got.membarrier.into(),
             service_version: got.service_version,
             engine_pid: got.engine_pid,
-            reserved_word: 0,
+            event_rings: got.events.rings.len() as u32,
             service,
-            reserved: [0; 8],
+            event_capacity: got.events.capacity,
+            reserved: [0; 7],
         };
         // SAFETY: not null; the caller's to write.
         unsafe { place.write(terms) };
@@ -291,7 +295,8 @@ pub unsafe extern "C" fn ih_host_read_counts(
         let counts = ih_host_counts {
             late_replies: got.late_replies,
             resumes: got.resumes,
-            reserved: [0; 6],
+            lost_events: got.lost_events,
+            reserved: [0; 5],
         };
         // SAFETY: not null; the caller's to write.
         unsafe { place.write(counts) };

@@ -54,18 +54,15 @@ impl ih_lane {
 /// What ih_lane_call brought back.
 #[repr(C)]
 pub struct ih_call_reply {
-    /// Bytes of payload copied into the caller's buffer.
+    /// Bytes of payload copied, and those that the reply had: more where the buffer was too small.
     pub copied: u32,
-    /// Bytes of payload the reply had; more than `copied` where the buffer was too small.
     pub payload_bytes: u32,
     /// The reply's kind: 0 success, below 0xff00 the handler's codes, from there the engine's own.
     pub status: u16,
-    /// Zero.
     pub reserved: [u16; 3],
 }
 
 /// ---- Lane: both halves, used by one thread ---------------------------------------------------
-///
 /// Takes a lane from the host's pool. Any thread. Only IH_ERROR_LANES_EXHAUSTED where all are taken.
 #[no_mangle]
 pub unsafe extern "C" fn ih_lane_take(host: *mut ih_host, lane: *mut *mut ih_lane) -> ih_status {

@@ -10,7 +10,7 @@
 //! | `status`, `failure` | what a call answers, and what there is to say about it |
 //! | `handle` | what C holds: marked memory that stays readable after its end |
 //! | `input` | pointers and strings from C |
-//! | `host`, `lane`, `producer`, `consumer`, `watch`, `shared` | a host |
+//! | `host`, `lane`, `producer`, `consumer`, `watch`, `shared`, `events` | a host |
 //! | `engine_options`, `engine`, `handler` | an engine |
 //! | `log`, `version` | the rest of the library |
 //!
@@ -44,6 +44,8 @@ mod consumer;
 mod watch;
 
 mod shared;
+
+mod events;
 
 mod engine_options;
 

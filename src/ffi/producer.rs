@@ -205,7 +205,6 @@ fn busy(state: u32) -> ih_status {
 }
 
 /// ---- Producer --------------------------------------------------------------------------------
-///
 /// Claims room for a request of `payload_bytes` bytes, to be written in place at `*payload` (16 bytes
 /// behind a cache line's start). Never blocks: IH_FULL. One claim at a time. In a batch, IH_FULL
 /// makes visible what the batch holds.
@@ -245,12 +244,12 @@ pub unsafe extern "C" fn ih_producer_commit(
     })
 }
 
-/// Commits only the first `payload_bytes` bytes of the claim.
+/// Commits only the first `len` bytes of the claim.
 #[no_mangle]
 pub unsafe extern "C" fn ih_producer_commit_shorter(
     producer: *mut ih_producer,
     kind: u16,
-    payload_bytes: usize,
+    len: usize,
     number: *mut u64,
 ) -> ih_status {
     border(|| {
@@ -260,13 +259,13 @@ pub unsafe extern "C" fn ih_producer_commit_shorter(
             Some(room) => room.payload_bytes(),
             None => return Err(IH_ERROR_NO_CLAIM.into()),
         };
-        if payload_bytes > claimed {
+        if len > claimed {
             return Err(too_large(
-                format_args!("{payload_bytes} bytes are more than the {claimed} that were claimed"),
+                format_args!("{len} bytes are more than the {claimed} that were claimed"),
                 claimed as u64,
             ));
         }
-        let room = producer.take_claim()?.shorter(payload_bytes);
+        let room = producer.take_claim()?.shorter(len);
         let committed = producer.commit(room, kind)?;
         // SAFETY: NULL, or the caller's to write.
         unsafe { give(number, committed) };

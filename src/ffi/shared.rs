@@ -109,21 +109,20 @@ fn this_thread() -> usize {
 }
 
 /// ---- Shared producer: any thread -------------------------------------------------------------
-///
 /// Sends one request with a copy of `payload`. `number` may be NULL. IH_FULL like a claim.
 #[no_mangle]
 pub unsafe extern "C" fn ih_shared_send(
     shared: *mut ih_shared,
     kind: u16,
     payload: *const c_void,
-    payload_bytes: usize,
+    len: usize,
     number: *mut u64,
 ) -> ih_status {
     border(|| {
         // SAFETY: what the header asks for.
         let shared = unsafe { shared_handle(shared)? };
         // SAFETY: what the header asks for.
-        let payload = unsafe { bytes(payload, payload_bytes)? };
+        let payload = unsafe { bytes(payload, len)? };
         let sent = shared.with(|producer| {
             let room = producer.sender.take_room(payload.len())?;
             producer.sender.write_room(room, payload);

@@ -25,7 +25,6 @@ const fn number(digits: &str) -> u32 {
 }
 
 /// ---- Library ---------------------------------------------------------------------------------
-///
 /// Version of the library that runs: major * 1000000 + minor * 1000 + patch, like IH_VERSION_NUMBER.
 #[no_mangle]
 pub extern "C" fn ih_version() -> u32 {

@@ -33,7 +33,8 @@ static void terms(void) {
     CHECK(terms.request_page_bytes == 4096 || terms.request_page_bytes == 2097152);
     CHECK(terms.request_bytes % terms.request_page_bytes == 0 && terms.engine_pid == (uint32_t)getpid());
     CHECK(strcmp(terms.service, "echo") == 0 && terms.service_version == 3);
-    CHECK(terms.reserved_word == 0 && terms.reserved[0] == 0 && terms.reserved[7] == 0);
+    CHECK(terms.event_rings == 0 && terms.event_capacity == 0);
+    CHECK(terms.reserved[0] == 0 && terms.reserved[6] == 0);
 }
 
 static void calls(void) {
@@ -203,7 +204,7 @@ static void limits(void) {
     OK(ih_lane_take(host, &third));
     OK(ih_lane_give_back(&third));
     OK(ih_host_read_counts(host, &counts));
-    CHECK(counts.late_replies == 0 && counts.resumes == 0 && counts.reserved[5] == 0);
+    CHECK(counts.late_replies == 0 && counts.resumes == 0 && counts.reserved[4] == 0);
     FAILS(ih_lane_call(lane, KIND_SLEEP, "x", 1, IH_MILLISECOND, NULL, 0, &reply), IH_DEADLINE);
     OK(ih_lane_call(lane, KIND_ECHO, "y", 1, IH_SECOND, large, 1, &reply));
     CHECK(large[0] == 'y'); /* and not the late reply's */

@@ -69,6 +69,13 @@ static void empty_handles_are_refused() {
     expect(Claim().commit(1).status() == IH_ERROR_NULL && Batch().publish().status() == IH_ERROR_NULL, "no claim");
     expect(host.detach() == IH_OK && Lane().give_back() == IH_OK && Engine().free() == IH_OK, "ending nothing");
     expect(Engine().run() == IH_ERROR_NULL && Replies().release() == IH_OK && Replies().empty(), "nothing runs");
+    Events events;
+    char room[8];
+    expect(!host.events(0) && events.poll(room).status() == IH_ERROR_NULL, "events of no host");
+    expect(events.wait(0) == IH_ERROR_NULL && events.skip().status() == IH_ERROR_NULL, "no events");
+    expect(events.close() == IH_OK && events.payload_limit() == 0, "closing nothing");
+    ReplyWriter writer(nullptr);
+    expect(!writer.claim_event(0, 8) && writer.publish(1).status() == IH_ERROR_NULL, "an event of no handler");
     auto missing = Host::attach("/no/such/engine.sock");
     expect(!missing && missing.message()[0] != '\0', "no engine");
     auto options = Host::options();
