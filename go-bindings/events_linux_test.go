@@ -37,7 +37,7 @@ func TestTheLastEventsComeBeforeTheNextLife(t *testing.T) {
 	if _, found, err := e.Poll(nil); found || err != nil {
 		t.Fatal(found, err)
 	}
-	after := newLink(e.link.engine, nil) // shares what it never closes: this use of it stays
+	after := newLink(e.link.engine, []uint64{1 << 62}) // never closes what it shares: this use of it stays
 	after.epoch++
 	client.mu.Lock()
 	client.links = append(client.links, after.retain())
