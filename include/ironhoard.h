@@ -76,6 +76,23 @@
 
 #include "ironhoard_layout.h" /* limits, statuses of replies, and the byte layout */
 
+/* The half of a lane that receives: one thread at a time, not necessarily the producer's. */
+typedef struct ih_consumer ih_consumer;
+/* An engine. */
+typedef struct ih_engine ih_engine;
+/* A host's reader of one event ring: one thread at a time. */
+typedef struct ih_events ih_events;
+/* An attached host: a pool of lanes to one engine, and to its successors. */
+typedef struct ih_host ih_host;
+/* A lane: a request ring and a reply ring, with a half for each. */
+typedef struct ih_lane ih_lane;
+/* The half of a lane that sends: one thread at a time, not necessarily the consumer's. */
+typedef struct ih_producer ih_producer;
+/* The reply to the request in hand, written straight into the reply ring. */
+typedef struct ih_reply ih_reply;
+/* A producer shared by threads of this process. */
+typedef struct ih_shared ih_shared;
+
 // What a call answers. 0 is success; with every other status the outputs are untouched.
 typedef enum {
     // Done.
@@ -192,30 +209,6 @@ typedef enum {
     IH_EVENT_OVERRUN = 1,
     IH_EVENT_NEW_LIFE = 2,
 } ih_event_answer;
-
-// The half of a lane that receives: one thread at a time, not necessarily the producer's.
-typedef struct ih_consumer ih_consumer;
-
-// An engine.
-typedef struct ih_engine ih_engine;
-
-// A host's reader of one event ring: one thread at a time.
-typedef struct ih_events ih_events;
-
-// An attached host: a pool of lanes to one engine, and to its successors.
-typedef struct ih_host ih_host;
-
-// A lane: a request ring and a reply ring, with a half for each.
-typedef struct ih_lane ih_lane;
-
-// The half of a lane that sends: one thread at a time, not necessarily the consumer's.
-typedef struct ih_producer ih_producer;
-
-// The reply to the request in hand, written straight into the reply ring.
-typedef struct ih_reply ih_reply;
-
-// A producer shared by threads of this process.
-typedef struct ih_shared ih_shared;
 
 // The last failure of the calling thread.
 typedef struct {

@@ -14,6 +14,7 @@ use crate::host::{Looked, ReplyReceiver, Watch};
 use crate::ring::{MemoryWords, Record};
 
 /// The half of a lane that receives: one thread at a time, not necessarily the producer's.
+#[repr(C)] // begins with its mark
 pub struct ih_consumer {
     pub(super) mark: Mark,
     /// Replies that lie in place until they are released.
@@ -25,6 +26,7 @@ pub struct ih_consumer {
 
 impl Handle for ih_consumer {
     const KIND: u64 = u64::from_le_bytes(*b"consumer");
+    const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
         &self.mark

@@ -19,6 +19,7 @@ use super::status::ih_status::{self, *};
 use crate::engine::{Counters, Counts, Engine, EngineError, StopHandle};
 
 /// An engine.
+#[repr(C)] // begins with its mark
 pub struct ih_engine {
     mark: Mark,
     /// BOUND, RUNNING or OVER.
@@ -35,6 +36,7 @@ const OVER: u32 = 2;
 
 impl Handle for ih_engine {
     const KIND: u64 = u64::from_le_bytes(*b"ih_engin");
+    const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
         &self.mark

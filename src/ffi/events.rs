@@ -15,6 +15,7 @@ use crate::event::{Event, Lost};
 use crate::host::{EventAnswer, EventReceiver};
 
 /// A host's reader of one event ring: one thread at a time.
+#[repr(C)] // begins with its mark
 pub struct ih_events {
     mark: Mark,
     receiver: EventReceiver,
@@ -22,6 +23,7 @@ pub struct ih_events {
 
 impl Handle for ih_events {
     const KIND: u64 = u64::from_le_bytes(*b"ih_event");
+    const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
         &self.mark

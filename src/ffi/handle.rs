@@ -57,6 +57,8 @@ impl Mark {
 pub(super) trait Handle: Sized {
     /// A number that no other kind has: eight letters.
     const KIND: u64;
+    /// Where the mark lies: at the beginning, so that it is found in a handle of another kind too.
+    const MARK_AT: usize;
 
     fn mark(&self) -> &Mark;
 }
@@ -67,11 +69,24 @@ pub(super) trait Handle: Sized {
 /// `handle` is NULL or points to memory that is or was a handle of this library.
 #[inline(always)]
 pub(super) unsafe fn shared<'a, H: Handle>(handle: *const H) -> Outcome<&'a H> {
-    // SAFETY: by this function's contract the memory of an ended handle is still there, and so are the
-    // bytes of its fields; nothing but the mark is read unless it is live.
-    match unsafe { handle.as_ref() } {
+    // SAFETY: by this function's contract.
+    unsafe { check(handle)? };
+    // SAFETY: it is a live handle of this kind.
+    Ok(unsafe { &*handle })
+}
+
+/// Is it a live handle of its kind?
+///
+/// # Safety
+/// As [`shared`].
+#[inline(always)]
+unsafe fn check<H: Handle>(handle: *const H) -> Outcome {
+    const { assert!(H::MARK_AT == 0) };
+    // SAFETY: by the contract the memory of an ended handle is still there; every kind of handle begins
+    // with its mark, and nothing else is looked at before that was found to be right.
+    match unsafe { handle.cast::<Mark>().as_ref() } {
         None => Err(Answer::Bare(IH_ERROR_NULL)),
-        Some(handle) if handle.mark().is_live::<H>() => Ok(handle),
+        Some(mark) if mark.is_live::<H>() => Ok(()),
         Some(_) => Err(Answer::Bare(IH_ERROR_HANDLE)),
     }
 }
@@ -82,12 +97,10 @@ pub(super) unsafe fn shared<'a, H: Handle>(handle: *const H) -> Outcome<&'a H> {
 /// As [`shared`], and nobody else uses it meanwhile.
 #[inline(always)]
 pub(super) unsafe fn exclusive<'a, H: Handle>(handle: *mut H) -> Outcome<&'a mut H> {
-    // SAFETY: as in `shared`; that nobody else uses it is the header's rule on threads.
-    match unsafe { handle.as_mut() } {
-        None => Err(Answer::Bare(IH_ERROR_NULL)),
-        Some(handle) if handle.mark().is_live::<H>() => Ok(handle),
-        Some(_) => Err(Answer::Bare(IH_ERROR_HANDLE)),
-    }
+    // SAFETY: by this function's contract.
+    unsafe { check(handle.cast_const())? };
+    // SAFETY: it is a live handle of this kind; that nobody else uses it is the header's rule on threads.
+    Ok(unsafe { &mut *handle })
 }
 
 /// The memory of handles of one kind.
@@ -176,6 +189,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    #[repr(C)]
     struct Thing {
         mark: Mark,
         held: Arc<()>,
@@ -183,15 +197,18 @@ mod tests {
 
     impl Handle for Thing {
         const KIND: u64 = u64::from_le_bytes(*b"a  thing");
+        const MARK_AT: usize = std::mem::offset_of!(Self, mark);
         fn mark(&self) -> &Mark {
             &self.mark
         }
     }
 
+    #[repr(C)]
     struct Other(Mark);
 
     impl Handle for Other {
         const KIND: u64 = u64::from_le_bytes(*b"another.");
+        const MARK_AT: usize = std::mem::offset_of!(Self, 0);
         fn mark(&self) -> &Mark {
             &self.0
         }
@@ -250,10 +267,12 @@ mod tests {
     }
 
     /// As small as `Other`, so that reading it as one is in bounds.
+    #[repr(C)]
     struct Shrunk(Mark);
 
     impl Handle for Shrunk {
         const KIND: u64 = u64::from_le_bytes(*b"shrunk..");
+        const MARK_AT: usize = std::mem::offset_of!(Self, 0);
         fn mark(&self) -> &Mark {
             &self.0
         }

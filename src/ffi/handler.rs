@@ -15,6 +15,7 @@ use crate::engine::{EventClaim, Handler, Reply, Request, Status};
 use crate::layout::{ENGINE_STATUS_FIRST, STATUS_PANIC, STATUS_TOO_LARGE};
 
 /// The reply to the request in hand, written straight into the reply ring.
+#[repr(C)] // begins with its mark
 pub struct ih_reply {
     mark: Mark,
     /// The reply in hand; NULL between two requests.
@@ -42,6 +43,7 @@ impl ih_reply {
 
 impl Handle for ih_reply {
     const KIND: u64 = u64::from_le_bytes(*b"ih_reply");
+    const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
         &self.mark

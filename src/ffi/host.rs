@@ -15,6 +15,7 @@ use crate::host::{Host, HostOptions};
 use crate::region::PageMode;
 
 /// An attached host: a pool of lanes to one engine, and to its successors.
+#[repr(C)] // begins with its mark
 pub struct ih_host {
     mark: Mark,
     host: Host,
@@ -22,6 +23,7 @@ pub struct ih_host {
 
 impl Handle for ih_host {
     const KIND: u64 = u64::from_le_bytes(*b"ih_host.");
+    const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
         &self.mark

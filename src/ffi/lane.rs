@@ -14,6 +14,7 @@ use super::status::ih_status::{self, *};
 use crate::host::{outstanding, Both};
 
 /// A lane: a request ring and a reply ring, with a half for each.
+#[repr(C)] // begins with its mark
 pub struct ih_lane {
     mark: Mark,
     producer: ih_producer,
@@ -27,6 +28,7 @@ struct Apart<T>(T);
 
 impl Handle for ih_lane {
     const KIND: u64 = u64::from_le_bytes(*b"ih_lane.");
+    const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
         &self.mark

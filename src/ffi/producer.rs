@@ -14,6 +14,7 @@ use crate::host::RequestSender;
 use crate::ring::{Room, SuspendedBatch};
 
 /// The half of a lane that sends: one thread at a time, not necessarily the consumer's.
+#[repr(C)] // begins with its mark
 pub struct ih_producer {
     pub(super) mark: Mark,
     /// Which of the three bits below are set.
@@ -34,6 +35,7 @@ const SHARED: u32 = 4;
 
 impl Handle for ih_producer {
     const KIND: u64 = u64::from_le_bytes(*b"producer");
+    const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
         &self.mark

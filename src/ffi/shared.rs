@@ -13,6 +13,7 @@ use super::producer::ih_producer;
 use super::status::ih_status::{self, *};
 
 /// A producer shared by threads of this process.
+#[repr(C)] // begins with its mark
 pub struct ih_shared {
     pub(super) mark: Mark,
     /// The system's mutex, so that tools that look for races see it.
@@ -25,6 +26,7 @@ pub struct ih_shared {
 
 impl Handle for ih_shared {
     const KIND: u64 = u64::from_le_bytes(*b"ih_share");
+    const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
         &self.mark
