@@ -150,7 +150,10 @@ impl<H: Handler> Shard<H> {
                     Ok(Visit::Answered(count)) => answered += count,
                     Ok(Visit::Empty) => lane.own_once(),
                     Ok(Visit::NoRoom) => Counters::add(&visitor.counters.skipped, 1),
-                    Err(fault) => close(lane, fault, &self.outbox, &self.counters),
+                    Err(fault) => {
+                        close(lane, fault, &self.outbox, &self.counters);
+                        self.parker.tell_control();
+                    }
                 }
             }
         }
