@@ -17,8 +17,9 @@ use crate::ring::{Room, SuspendedBatch};
 #[repr(C)] // begins with its mark
 pub struct ih_producer {
     pub(super) mark: Mark,
-    /// Which of the three bits below are set.
-    state: u32,
+    /// Which of the three bits below are set. A byte, because the compiler sets and clears bits by the
+    /// byte, and a wider load behind such a store has to wait for it.
+    state: u8,
     /// The open claim, if there is one.
     room: Option<Room>,
     /// The open batch, if there is one.
@@ -27,11 +28,11 @@ pub struct ih_producer {
 }
 
 /// A claim is open.
-const CLAIM: u32 = 1;
+const CLAIM: u8 = 1;
 /// A batch is open.
-const BATCH: u32 = 2;
+const BATCH: u8 = 2;
 /// It is shared among threads, so a claim needs the lock, and with it a batch.
-const SHARED: u32 = 4;
+const SHARED: u8 = 4;
 
 impl Handle for ih_producer {
     const KIND: u64 = u64::from_le_bytes(*b"producer");
@@ -198,7 +199,7 @@ impl Drop for ih_producer {
 
 /// What stands in the way of who needs the whole producer.
 #[cold]
-fn busy(state: u32) -> ih_status {
+fn busy(state: u8) -> ih_status {
     match state {
         state if state & SHARED != 0 => IH_ERROR_SHARED,
         state if state & CLAIM != 0 => IH_ERROR_CLAIM_OPEN,
