@@ -47,6 +47,12 @@ pub(super) fn silent_border(body: impl FnOnce() -> Outcome) -> ih_status {
     }
 }
 
+/// Tries the short way of a body: `None` where it can't be gone, and then nothing was done.
+#[inline(always)]
+pub(super) fn at_once(body: impl FnOnce() -> Option<()>) -> Option<()> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(None)
+}
+
 /// For functions that return a value: `otherwise` where there is none.
 #[inline(always)]
 pub(super) fn value_border<T: Copy>(otherwise: T, body: impl FnOnce() -> Outcome<T>) -> T {

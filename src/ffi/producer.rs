@@ -5,7 +5,7 @@
 
 use std::ffi::c_void;
 
-use super::border::{border, value_border, Outcome};
+use super::border::{at_once, border, value_border, Outcome};
 use super::failure::too_large;
 use super::handle::{exclusive, shared, Handle, Mark};
 use super::input::{give, output};
@@ -217,6 +217,45 @@ pub unsafe extern "C" fn ih_producer_claim(
     payload_bytes: usize,
     payload: *mut *mut c_void,
 ) -> ih_status {
+    // SAFETY: what the header asks for.
+    match unsafe { claim_at_once(producer, payload_bytes, payload) } {
+        Some(()) => IH_OK,
+        // SAFETY: as above.
+        None => unsafe { claim_with_words(producer, payload_bytes, payload) },
+    }
+}
+
+/// The claim of one line where nothing stands in the way; else nothing is done. Apart from the rest, so
+/// that it stays in few registers.
+#[inline(always)]
+unsafe fn claim_at_once(
+    producer: *mut ih_producer,
+    payload_bytes: usize,
+    payload: *mut *mut c_void,
+) -> Option<()> {
+    at_once(|| {
+        // SAFETY: the caller's promise.
+        let producer = unsafe { exclusive(producer).ok()? };
+        if payload.is_null() || producer.state != 0 {
+            return None;
+        }
+        let (room, place) = producer.sender.line_at_once(payload_bytes)?;
+        producer.room = Some(room);
+        producer.state = CLAIM;
+        // SAFETY: not null; the caller's to write.
+        unsafe { payload.write(place.cast()) };
+        Some(())
+    })
+}
+
+/// Every claim, with words for what stands in the way.
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn claim_with_words(
+    producer: *mut ih_producer,
+    payload_bytes: usize,
+    payload: *mut *mut c_void,
+) -> ih_status {
     border(|| {
         // SAFETY: what the header asks for.
         let producer = unsafe { exclusive(producer)? };
@@ -232,6 +271,41 @@ pub unsafe extern "C" fn ih_producer_claim(
 /// it gets the request's number, which its reply will carry.
 #[no_mangle]
 pub unsafe extern "C" fn ih_producer_commit(
+    producer: *mut ih_producer,
+    kind: u16,
+    number: *mut u64,
+) -> ih_status {
+    // SAFETY: what the header asks for.
+    match unsafe { commit_at_once(producer, kind, number) } {
+        Some(()) => IH_OK,
+        // SAFETY: as above.
+        None => unsafe { commit_with_words(producer, kind, number) },
+    }
+}
+
+/// The commit of a claim outside of batches where nothing stands in the way; else nothing is done.
+#[inline(always)]
+unsafe fn commit_at_once(producer: *mut ih_producer, kind: u16, number: *mut u64) -> Option<()> {
+    at_once(|| {
+        // SAFETY: the caller's promise.
+        let producer = unsafe { exclusive(producer).ok()? };
+        if producer.state != CLAIM {
+            return None;
+        }
+        let room = producer.room?;
+        let committed = producer.sender.commit_line_at_once(room, kind)?;
+        producer.room = None;
+        producer.state = 0;
+        // SAFETY: NULL, or the caller's to write.
+        unsafe { give(number, committed) };
+        Some(())
+    })
+}
+
+/// Every commit, with words for what stands in the way.
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn commit_with_words(
     producer: *mut ih_producer,
     kind: u16,
     number: *mut u64,

@@ -28,6 +28,31 @@ impl RequestSender {
         Some(room)
     }
 
+    /// As [`RequestSender::room_at_once`] for a request of one line, and where its payload is to be written.
+    #[inline(always)]
+    pub(crate) fn line_at_once(&mut self, payload: usize) -> Option<(Room, *mut u8)> {
+        if self.shared.mark.is_child() {
+            return None;
+        }
+        let producer = &mut self.parts.as_mut()?.producer;
+        let room = producer.reserve_line(payload)?;
+        self.may_own = true;
+        Some((room, producer.room_payload(room).as_mut_ptr()))
+    }
+
+    /// As [`RequestSender::commit_room`] for a room without padding where nothing stands in the way; else
+    /// nothing is done.
+    #[inline(always)]
+    pub(crate) fn commit_line_at_once(&mut self, room: Room, kind: u16) -> Option<u64> {
+        if self.shared.mark.is_child() || room.has_padding() {
+            return None;
+        }
+        let producer = &mut self.parts.as_mut()?.producer;
+        let number = producer.commit_room(room, kind);
+        self.bell.after_publish();
+        Some(number)
+    }
+
     /// Where the payload of `room` is to be written.
     #[inline(always)]
     pub(crate) fn room_pointer(&mut self, room: Room) -> *mut u8 {

@@ -34,7 +34,7 @@ impl SenderParts {
 pub struct RequestSender {
     pub(super) shared: Arc<HostShared>,
     pub(crate) index: u32,
-    parts: Option<SenderParts>,
+    pub(super) parts: Option<SenderParts>,
     pub(super) bell: Bell,
     /// A request was committed since lines were last owned.
     pub(super) may_own: bool,

@@ -325,6 +325,12 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         self.words.store(self.word_at(position), 0);
     }
 
+    /// Is the next line known to be free?
+    #[inline(always)]
+    pub(super) fn has_line(&self) -> bool {
+        self.limit.wrapping_sub(self.end.position) >= LINE as u64
+    }
+
     #[inline(always)]
     fn ensure_free(&mut self, end: u64, bytes: u64) -> Result<(), ClaimError> {
         if bytes <= self.limit.wrapping_sub(end) {

@@ -6,7 +6,7 @@ use super::claim::{payload_mut, put_u64};
 use super::error::ClaimError;
 use super::producer::Producer;
 use super::words::{ByteWords, PositionWord, Words};
-use crate::layout::HEADER_BYTES;
+use crate::layout::{HEADER_BYTES, LINE};
 
 /// Room for one record, taken but not committed.
 #[derive(Clone, Copy)]
@@ -22,6 +22,12 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// Does a padding come before the record?
+    #[inline(always)]
+    pub(crate) fn has_padding(self) -> bool {
+        self.padding != 0
+    }
+
     /// Payload bytes claimed.
     pub(crate) fn payload_bytes(self) -> usize {
         self.payload as usize
@@ -52,6 +58,22 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             self.bury_forgotten_batch();
         }
         self.reserve(self.end.position, payload)
+    }
+
+    /// As [`Producer::reserve_room`] for a record of one line, which needs no padding and soils nothing.
+    /// `None` where it is longer, or where room has to be looked for.
+    #[inline(always)]
+    pub(crate) fn reserve_line(&mut self, payload: usize) -> Option<Room> {
+        let most = (LINE - HEADER_BYTES).min(self.payload_limit() as usize);
+        if self.batch_open || payload > most || !self.has_line() {
+            return None;
+        }
+        Some(Room {
+            start: self.end.position,
+            word: self.word_at(self.end.position),
+            padding: 0,
+            payload: payload as u32,
+        })
     }
 
     /// Commits `room`, which must be the last that was taken; returns the record's number.
