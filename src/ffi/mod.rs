@@ -44,6 +44,7 @@ mod consumer;
 mod watch;
 
 mod shared;
+mod short_way;
 
 mod events;
 

@@ -5,10 +5,11 @@
 
 use std::ffi::c_void;
 
-use super::border::{at_once, border, value_border, Outcome};
+use super::border::{border, value_border, Outcome};
 use super::failure::too_large;
 use super::handle::{exclusive, shared, Handle, Mark};
 use super::input::{give, output};
+use super::short_way::{claim_at_once, commit_at_once};
 use super::status::ih_status::{self, *};
 use crate::host::RequestSender;
 use crate::ring::{Room, SuspendedBatch};
@@ -19,16 +20,16 @@ pub struct ih_producer {
     pub(super) mark: Mark,
     /// Which of the three bits below are set. A byte, because the compiler sets and clears bits by the
     /// byte, and a wider load behind such a store has to wait for it.
-    state: u8,
+    pub(super) state: u8,
     /// The open claim, if there is one.
-    room: Option<Room>,
+    pub(super) room: Option<Room>,
     /// The open batch, if there is one.
     batch: Option<SuspendedBatch>,
     pub(super) sender: RequestSender,
 }
 
 /// A claim is open.
-const CLAIM: u8 = 1;
+pub(super) const CLAIM: u8 = 1;
 /// A batch is open.
 const BATCH: u8 = 2;
 /// It is shared among threads, so a claim needs the lock, and with it a batch.
@@ -225,29 +226,6 @@ pub unsafe extern "C" fn ih_producer_claim(
     }
 }
 
-/// The claim of one line where nothing stands in the way; else nothing is done. Apart from the rest, so
-/// that it stays in few registers.
-#[inline(always)]
-unsafe fn claim_at_once(
-    producer: *mut ih_producer,
-    payload_bytes: usize,
-    payload: *mut *mut c_void,
-) -> Option<()> {
-    at_once(|| {
-        // SAFETY: the caller's promise.
-        let producer = unsafe { exclusive(producer).ok()? };
-        if payload.is_null() || producer.state != 0 {
-            return None;
-        }
-        let (room, place) = producer.sender.line_at_once(payload_bytes)?;
-        producer.room = Some(room);
-        producer.state = CLAIM;
-        // SAFETY: not null; the caller's to write.
-        unsafe { payload.write(place.cast()) };
-        Some(())
-    })
-}
-
 /// Every claim, with words for what stands in the way.
 #[cold]
 #[inline(never)]
@@ -281,25 +259,6 @@ pub unsafe extern "C" fn ih_producer_commit(
         // SAFETY: as above.
         None => unsafe { commit_with_words(producer, kind, number) },
     }
-}
-
-/// The commit of a claim outside of batches where nothing stands in the way; else nothing is done.
-#[inline(always)]
-unsafe fn commit_at_once(producer: *mut ih_producer, kind: u16, number: *mut u64) -> Option<()> {
-    at_once(|| {
-        // SAFETY: the caller's promise.
-        let producer = unsafe { exclusive(producer).ok()? };
-        if producer.state != CLAIM {
-            return None;
-        }
-        let room = producer.room?;
-        let committed = producer.sender.commit_line_at_once(room, kind)?;
-        producer.room = None;
-        producer.state = 0;
-        // SAFETY: NULL, or the caller's to write.
-        unsafe { give(number, committed) };
-        Some(())
-    })
 }
 
 /// Every commit, with words for what stands in the way.

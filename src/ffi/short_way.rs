@@ -1,0 +1,63 @@
+//! The short way of claim and commit: one line, outside of batches, nothing in the way.
+//!
+//! A function that can also do what is rare keeps many registers for it and saves them at every call: three
+//! times the instructions. So the usual case stands alone here. Where it is not the usual case it does
+//! nothing and says `None`, and the long way in `producer.rs` begins from the start.
+
+use std::ffi::c_void;
+
+use super::border::at_once;
+use super::handle::exclusive;
+use super::input::give;
+use super::producer::{ih_producer, CLAIM};
+
+/// The claim of one line where nothing stands in the way; else nothing is done.
+///
+/// # Safety
+/// As `ih_producer_claim`.
+#[inline(always)]
+pub(super) unsafe fn claim_at_once(
+    producer: *mut ih_producer,
+    payload_bytes: usize,
+    payload: *mut *mut c_void,
+) -> Option<()> {
+    at_once(|| {
+        // SAFETY: the caller's promise.
+        let producer = unsafe { exclusive(producer).ok()? };
+        if payload.is_null() || producer.state != 0 {
+            return None;
+        }
+        let (room, place) = producer.sender.line_at_once(payload_bytes)?;
+        producer.room = Some(room);
+        producer.state = CLAIM;
+        // SAFETY: not null; the caller's to write.
+        unsafe { payload.write(place.cast()) };
+        Some(())
+    })
+}
+
+/// The commit of a claim outside of batches where nothing stands in the way; else nothing is done.
+///
+/// # Safety
+/// As `ih_producer_commit`.
+#[inline(always)]
+pub(super) unsafe fn commit_at_once(
+    producer: *mut ih_producer,
+    kind: u16,
+    number: *mut u64,
+) -> Option<()> {
+    at_once(|| {
+        // SAFETY: the caller's promise.
+        let producer = unsafe { exclusive(producer).ok()? };
+        if producer.state != CLAIM {
+            return None;
+        }
+        let room = producer.room?;
+        let committed = producer.sender.commit_line_at_once(room, kind)?;
+        producer.room = None;
+        producer.state = 0;
+        // SAFETY: NULL, or the caller's to write.
+        unsafe { give(number, committed) };
+        Some(())
+    })
+}
