@@ -193,15 +193,20 @@ ping_once() {
     else echo ok; fi
 }
 
-# The engine dies under the ping, and another one takes over; the engine's pid travels in a file.
+# The engine dies under the ping, and another one takes over; the engine's pid travels in a file. A ping
+# that was done before that is run again, longer.
 resume_once() {
-    local out=$work/ping.out long=$((count * 20)) status=0 ping_pid
+    local out=$work/ping.out long=${3:-$((count * 20))} status=0 ping_pid
     start_engine "${engine[$1]}" "$work/socket" >&2 || { note "engine $1 did not start" "$work/engine.log"; return; }
     timeout 120 "${host[$2]}" "$work/socket" "$long" >"$out" 2>&1 &
     ping_pid=$!
     sleep 0.15
     if ! kill -0 "$ping_pid" 2>/dev/null; then status=gone; fi
     kill_engine
+    if [[ $status == gone && $long -lt $((count * 20000)) ]]; then
+        resume_once "$1" "$2" $((long * 10))
+        return
+    fi
     sleep 0.1
     if start_engine "${engine[$1]}" "$work/socket" >&2; then
         wait "$ping_pid" || status=$?
