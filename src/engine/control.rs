@@ -339,9 +339,11 @@ impl<'e> Control<'e> {
 
     /// run → halt: once.
     fn halt(&mut self) {
-        if std::mem::replace(&mut self.halting, true) {
+        if self.halting {
             return;
         }
+        self.take_attached(); // what they have committed since is answered too
+        self.halting = true;
         tracing::info!(
             hosts = self.hosts.len(),
             "halting: answering what is committed"

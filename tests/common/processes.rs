@@ -91,15 +91,16 @@ impl Role {
         self.child.wait().expect("it is ours");
     }
 
-    /// Waits for its end, whatever it is.
+    /// Waits for its end, whatever it is. Its input stays open: it is not asked to end.
     pub fn wait(&mut self) {
+        let _input = self.child.stdin.take(); // waiting would close it
         self.child.wait().expect("it is ours");
     }
 
     /// Closes its input and waits for its end.
     pub fn halt(&mut self) {
         drop(self.child.stdin.take());
-        self.wait();
+        self.child.wait().expect("it is ours");
     }
 
     /// Closes its input and waits for its end; says whether it succeeded.
