@@ -93,11 +93,7 @@ pub fn run(arguments: &WakeArguments, report: &Report) -> Result<Ending, Failure
     let outcome = measure(&started, ours, cores, arguments, report);
     let result = started.finish(outcome)?;
     report.show(&result, as_table)?;
-    Ok(if result.too_busy {
-        Ending::TooBusy
-    } else {
-        Ending::Done
-    })
+    Ok(Ending::of_measurement(result.too_busy))
 }
 
 fn doorbell() -> Result<(OwnedFd, OwnedFd), BenchError> {
@@ -250,7 +246,9 @@ fn cpu_ns(pid: u32) -> Result<u64, BenchError> {
     let read = || -> std::io::Result<u64> {
         let mut sum = 0;
         for task in std::fs::read_dir(&tasks)? {
-            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else {
+                continue; // this thread has ended meanwhile
+            };
             let first = text.split_whitespace().next();
             sum += first.and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
         }
