@@ -65,6 +65,16 @@ pub enum Ending {
     Interrupted = 130,
 }
 
+impl Ending {
+    /// The ending of a measurement, which a machine that is too busy leaves without a headline.
+    pub fn of_measurement(too_busy: bool) -> Ending {
+        match too_busy {
+            true => Ending::TooBusy,
+            false => Ending::Done,
+        }
+    }
+}
+
 impl From<Ending> for ExitCode {
     fn from(ending: Ending) -> ExitCode {
         ExitCode::from(ending as u8)

@@ -228,19 +228,31 @@ impl Started {
     }
 
     fn wait_ready(&mut self) -> Result<(), BenchError> {
-        let start = Instant::now();
         // Acquire: partner of the release store in `engine::serve`.
-        while self.memory.lines().ready.0[0].load(Ordering::Acquire) == 0 {
-            if let Some(failure) = self.child.failure() {
-                return Err(failure.into());
-            }
-            if start.elapsed() > PATIENCE {
-                return Err(BenchError::NotReady);
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
-        Ok(())
+        let ready = &self.memory.lines().ready.0[0];
+        wait_for(&mut self.child, LOOK_AGAIN, |_| {
+            Ok(ready.load(Ordering::Acquire) != 0)
+        })
     }
+}
+
+/// Waits until a child is `ready`, has failed, or patience is over; looks `again` and again.
+pub fn wait_for(
+    child: &mut Child,
+    again: Duration,
+    mut ready: impl FnMut(&Child) -> Result<bool, BenchError>,
+) -> Result<(), BenchError> {
+    let start = Instant::now();
+    while !ready(child)? {
+        if let Some(failure) = child.failure() {
+            return Err(failure.into());
+        }
+        if start.elapsed() > PATIENCE {
+            return Err(BenchError::NotReady);
+        }
+        std::thread::sleep(again);
+    }
+    Ok(())
 }
 
 impl Attached<'_> {

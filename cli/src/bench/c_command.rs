@@ -9,7 +9,6 @@
 //! `claim_commit_extra_ns` is what a claim, six stores and a commit take longer in C while the engine
 //! is held, so that nothing but filling the ring is timed. Every reply is compared, of both hosts.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use hdrhistogram::Histogram;
@@ -25,9 +24,9 @@ use super::c_args::CArguments;
 use super::c_host::{CHost, CProgram};
 use super::floor::{TIMED_ROUNDS, WALK_LINES};
 use super::meter::BothSpins;
-use super::rtt_command::round_trip;
+use super::round_trips::{right, RoundTrips};
 use super::samples::{histogram, Samples};
-use super::slices::{alternate, median, summarise, Reading, Slice, Summary, TRIES};
+use super::slices::{collect_steady, median, summarise, Reading, Slice, Summary};
 use super::steps;
 
 /// Round trips of each host and slice that are not timed, as many as in the floor.
@@ -90,7 +89,7 @@ struct Bench<'m> {
     attached: Attached<'m>,
     c: CHost,
     payload: usize,
-    sent: u64,
+    trips: RoundTrips,
     samples: Samples,
     curves: [Histogram<u64>; 2],
     c_is_first: bool,
@@ -110,11 +109,7 @@ pub fn run(arguments: &CArguments, report: &Report) -> Result<Ending, Failure> {
     let outcome = measure(&started, &program, cores, arguments, report);
     let result = started.finish(outcome)?;
     report.show(&result, as_table)?;
-    Ok(if result.summary.too_busy {
-        Ending::TooBusy
-    } else {
-        Ending::Done
-    })
+    Ok(Ending::of_measurement(result.summary.too_busy))
 }
 
 fn measure(
@@ -133,7 +128,7 @@ fn measure(
         attached,
         c,
         payload: arguments.payload,
-        sent: 0,
+        trips: RoundTrips::new(arguments.payload),
         samples: Samples::with_capacity(WARM_UP.max(TIMED_ROUNDS)),
         curves: [histogram(), histogram()],
         c_is_first: false,
@@ -184,25 +179,17 @@ fn measure(
 impl Bench<'_> {
     /// Slices until `wanted` are steady, or three times as many were tried.
     fn collect(&mut self, wanted: usize, report: &Report) -> Result<Vec<Measured>, BenchError> {
-        let progress = report.progress(wanted as u64, "steady slices");
-        let (mut measured, mut steady) = (Vec::new(), 0);
-        alternate(
+        collect_steady(
             self,
+            (wanted, "steady slices"),
+            report,
             |bench| bench.attached.walking(),
             Bench::both,
             |before, work, after| {
                 let one = judge(before, work, after);
-                steady += usize::from(one.is_steady);
-                measured.push(one);
-                progress.set(steady as u64);
-                if steady >= wanted || measured.len() >= TRIES * wanted {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
+                (one.is_steady, one)
             },
-        )?;
-        Ok(measured)
+        )
     }
 
     /// Both hosts' work, each of them first in every other slice.
@@ -222,7 +209,7 @@ impl Bench<'_> {
         let held = self.attached.hold()?;
         let clock = self.attached.clock;
         let started = clock.ticks();
-        steps::fill(&mut self.attached.lane, self.sent, FILL)?;
+        steps::fill(&mut self.attached.lane, self.trips.sent, FILL)?;
         let ticks = clock.ticks() - started;
         self.attached.let_go(held)?;
         steps::drain(&mut self.attached.lane, FILL)?;
@@ -260,32 +247,9 @@ impl Bench<'_> {
         reading.expect("round trips leave samples")
     }
 
-    /// So many round trips of the Rust host, each with a sample and each checked.
     fn round_trips(&mut self, count: usize) -> Result<(), BenchError> {
-        self.samples.clear();
-        let words = self.payload / 8;
-        let clock = self.attached.clock;
-        let mut wrong = 0;
-        let mut last = clock.ticks();
-        for _ in 0..count {
-            wrong |= round_trip(&mut self.attached, self.payload, words, self.sent)?;
-            self.sent += 1;
-            let now = clock.ticks();
-            self.samples.push(now - last);
-            last = now;
-        }
-        right(wrong)
-    }
-}
-
-fn right(wrong: u64) -> Result<(), BenchError> {
-    match wrong {
-        0 => Ok(()),
-        found => Err(BenchError::Wrong {
-            what: "replies differ from their requests in these bits",
-            expected: 0,
-            found,
-        }),
+        self.trips
+            .timed(&mut self.attached, count, &mut self.samples)
     }
 }
 
@@ -295,14 +259,7 @@ fn judge(before: &BothSpins, (rust, c): (Work, Work), after: &BothSpins) -> Meas
     let (before, after) = (before.floor(), after.floor());
     let beside_floor = Slice::of_round_trips(before, c.rtt, after);
     let is_steady = beside_floor.is_steady();
-    let slice = match is_steady {
-        true => Slice {
-            before: rust.rtt,
-            after: rust.rtt,
-            ..beside_floor
-        },
-        false => beside_floor,
-    };
+    let slice = beside_floor.beside(rust.rtt, c.rtt);
     Measured {
         floor: before.mean(after),
         is_steady,

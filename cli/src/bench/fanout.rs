@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use ironhoard::attach::Wishes;
@@ -23,7 +23,7 @@ use rustix::process::{kill_process, Pid, Signal};
 
 use crate::child::Child;
 
-use super::attached::{BenchError, PATIENCE};
+use super::attached::{wait_for, BenchError, PATIENCE};
 use super::clock::Clock;
 
 /// Kind of an event whose first word is the stamp of its publishing.
@@ -153,28 +153,10 @@ impl Listener {
 
     /// Waits until it is attached and asleep.
     pub fn wait_asleep(&mut self) -> Result<(), BenchError> {
-        let start = Instant::now();
-        while self.samples.get(0)? == 0 || !self.sleeps() {
-            if let Some(failure) = self.child.failure() {
-                return Err(failure.into());
-            }
-            if start.elapsed() > PATIENCE {
-                return Err(BenchError::NotReady);
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
-        Ok(())
-    }
-
-    /// Does its main thread sleep in the kernel?
-    fn sleeps(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-        let stat = stat.unwrap_or_default();
-        let state = stat
-            .rsplit(')')
-            .next()
-            .and_then(|rest| rest.trim().chars().next());
-        state == Some('S')
+        let samples = &self.samples;
+        wait_for(&mut self.child, LOOK_AGAIN, |child| {
+            Ok(samples.get(0)? != 0 && sleeps(child.id()))
+        })
     }
 
     /// Stops it where it stands.
@@ -191,4 +173,15 @@ impl Listener {
             .map(|index| self.samples.get(2 + index))
             .collect()
     }
+}
+
+/// Does the main thread of this process sleep in the kernel?
+fn sleeps(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    let stat = stat.unwrap_or_default();
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.trim().chars().next());
+    state == Some('S')
 }

@@ -7,7 +7,6 @@
 //! The warm floor takes the place of the work: its ratio to the walking floor says how much owning
 //! the next line while waiting is worth on this machine.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use hdrhistogram::Histogram;
@@ -23,7 +22,7 @@ use super::floor::Kind;
 use super::meter::{BothSpins, Meter};
 use super::pair::{FloorPair, PairError};
 use super::samples::histogram;
-use super::slices::{alternate, median, summarise, Reading, Slice, Summary, TRIES};
+use super::slices::{collect_steady, median, summarise, Reading, Slice, Summary};
 
 /// The result, in the words of its JSON keys.
 #[derive(Debug, Serialize)]
@@ -95,11 +94,7 @@ pub fn run(arguments: &FloorArguments, report: &Report) -> Result<Ending, Failur
     if let Some(path) = &arguments.picture {
         curves.draw(path, result.floor_p50_ns)?;
     }
-    Ok(if result.summary.too_busy {
-        Ending::TooBusy
-    } else {
-        Ending::Done
-    })
+    Ok(Ending::of_measurement(result.summary.too_busy))
 }
 
 /// Slices until `wanted` are steady, or three times as many were tried.
@@ -108,30 +103,22 @@ fn collect(
     wanted: usize,
     report: &Report,
 ) -> Result<Vec<Measured>, PairError> {
-    let progress = report.progress(wanted as u64, "steady slices");
-    let (mut measured, mut steady) = (Vec::new(), 0);
-    alternate(
+    collect_steady(
         bench,
+        (wanted, "steady slices"),
+        report,
         Bench::walking,
         Bench::warm_and_stream,
-        |before, work, after| {
-            let (warm, stream) = work;
+        |before, (warm, stream), after| {
             let slice = Slice::of_round_trips(before.floor(), warm, after.floor());
-            steady += usize::from(slice.is_steady());
-            measured.push(Measured {
+            let one = Measured {
                 walking: *after,
                 stream,
                 slice,
-            });
-            progress.set(steady as u64);
-            if steady >= wanted || measured.len() >= TRIES * wanted {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            };
+            (slice.is_steady(), one)
         },
-    )?;
-    Ok(measured)
+    )
 }
 
 impl<'p> Bench<'p> {

@@ -25,6 +25,7 @@ pub mod go;
 pub mod memory;
 pub mod meter;
 pub mod pair;
+pub mod round_trips;
 pub mod rtt_command;
 pub mod samples;
 pub mod slices;

@@ -8,12 +8,10 @@
 //! copies it into its reply, and every word of that is read and compared. As in the floor, the clock
 //! is read once a round trip.
 
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use ironhoard::host::{HostError, HostOptions};
+use ironhoard::host::HostOptions;
 use serde::Serialize;
 
 use crate::args::RttArguments;
@@ -22,18 +20,16 @@ use crate::exit::{Ending, Failure};
 use crate::report::{self, draw_latency, nanoseconds, Curve, Level, Report, ReportError};
 
 use super::attached::{Attached, BenchError, Setup, Started};
-use super::engine::ECHO;
 use super::floor::{Kind, TIMED_ROUNDS, WALK_LINES};
 use super::meter::BothSpins;
+use super::round_trips::RoundTrips;
 use super::samples::{histogram, Samples};
-use super::slices::{alternate, median, summarise, Reading, Slice, Summary, TRIES};
+use super::slices::{collect_steady, median, summarise, Reading, Slice, Summary};
 
 /// Round trips of a slice that are not timed, as many as in the floor.
 const WARM_UP: usize = WALK_LINES;
 /// Round trips before the first slice: a lap of the rings.
 const FIRST_LAP: usize = 16384;
-/// The longest wait for one reply.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The result, in the words of its JSON keys.
 #[derive(Debug, Serialize)]
@@ -67,8 +63,7 @@ struct Measured {
 /// The measuring side.
 struct Bench<'m> {
     attached: Attached<'m>,
-    payload: usize,
-    sent: u64,
+    trips: RoundTrips,
     samples: Samples,
     curves: Curves,
 }
@@ -95,11 +90,7 @@ pub fn run(arguments: &RttArguments, report: &Report) -> Result<Ending, Failure>
     if let Some(path) = &arguments.picture {
         curves.draw(path, result.floor_p50_ns)?;
     }
-    Ok(if result.summary.too_busy {
-        Ending::TooBusy
-    } else {
-        Ending::Done
-    })
+    Ok(Ending::of_measurement(result.summary.too_busy))
 }
 
 fn measure(
@@ -145,37 +136,29 @@ fn collect(
     wanted: usize,
     report: &Report,
 ) -> Result<Vec<Measured>, BenchError> {
-    let progress = report.progress(wanted as u64, "steady slices");
-    let (mut measured, mut steady) = (Vec::new(), 0);
-    alternate(
+    collect_steady(
         bench,
+        (wanted, "steady slices"),
+        report,
         Bench::floor,
         Bench::warm_and_work,
         |before, (warm, work), after| {
             let slice = Slice::of_round_trips(before.floor(), work, after.floor());
-            steady += usize::from(slice.is_steady());
-            measured.push(Measured {
+            let one = Measured {
                 floor: *after,
                 warm,
                 slice,
-            });
-            progress.set(steady as u64);
-            if steady >= wanted || measured.len() >= TRIES * wanted {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            };
+            (slice.is_steady(), one)
         },
-    )?;
-    Ok(measured)
+    )
 }
 
 impl<'m> Bench<'m> {
     fn new(attached: Attached<'m>, payload: usize) -> Bench<'m> {
         Bench {
             attached,
-            payload,
-            sent: 0,
+            trips: RoundTrips::new(payload),
             samples: Samples::with_capacity(FIRST_LAP.max(WARM_UP + TIMED_ROUNDS)),
             curves: Curves {
                 floor: histogram(),
@@ -200,57 +183,10 @@ impl<'m> Bench<'m> {
         Ok((warm, work.expect("round trips leave samples")))
     }
 
-    /// So many round trips, each with a sample and each checked.
     fn round_trips(&mut self, count: usize) -> Result<(), BenchError> {
-        self.samples.clear();
-        let words = self.payload.div_ceil(8);
-        let clock = self.attached.clock;
-        let mut wrong = 0u64;
-        let mut last = clock.ticks();
-        for _ in 0..count {
-            wrong |= round_trip(&mut self.attached, self.payload, words, self.sent)?;
-            self.sent += 1;
-            let now = clock.ticks();
-            self.samples.push(now - last);
-            last = now;
-        }
-        match wrong {
-            0 => Ok(()),
-            found => Err(BenchError::Wrong {
-                what: "replies differ from their requests in these bits",
-                expected: 0,
-                found,
-            }),
-        }
+        self.trips
+            .timed(&mut self.attached, count, &mut self.samples)
     }
-}
-
-/// One request and its reply; gives the bits in which they differ.
-#[inline(always)]
-pub(super) fn round_trip(
-    attached: &mut Attached<'_>,
-    payload: usize,
-    words: usize,
-    number: u64,
-) -> Result<u64, HostError> {
-    attached.lane.call_with(
-        ECHO,
-        payload,
-        |claim| {
-            for index in 0..words {
-                claim.put_u64(index, number.wrapping_add(index as u64));
-            }
-        },
-        |status, reply| {
-            let mut wrong = u64::from(status) | (reply.len() ^ payload) as u64;
-            for index in 0..payload / 8 {
-                let sent = number.wrapping_add(index as u64);
-                wrong |= reply.u64_at(8 * index).map_or(!0, |found| found ^ sent);
-            }
-            wrong
-        },
-        DEADLINE,
-    )
 }
 
 impl Curves {

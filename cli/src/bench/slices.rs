@@ -25,6 +25,8 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
+use crate::report::Report;
+
 /// The most by which the two floors of a slice may differ, as a part of the lower.
 pub const FLOOR_TOLERANCE: f64 = 0.10;
 /// Kept slices from which a class of floor counts.
@@ -93,6 +95,21 @@ impl Slice {
             work,
             after,
             distance_ns: before.mean(after).p50_ns,
+        }
+    }
+
+    /// The same slice with `work` divided by `by` instead of by the floor. Whether it is kept, and its
+    /// class, stay the floors' affair.
+    pub fn beside(self, by: Reading, work: Reading) -> Slice {
+        let (before, after) = match self.is_steady() {
+            true => (by, by),
+            false => (self.before, self.after),
+        };
+        Slice {
+            before,
+            work,
+            after,
+            distance_ns: self.distance_ns,
         }
     }
 
@@ -271,6 +288,36 @@ pub fn alternate<B, F, W, E>(
         }
         before = after;
     }
+}
+
+/// As [`alternate`], until `wanted` slices are steady or [`TRIES`] times as many were tried. `judge` makes
+/// of each slice what is kept of it, and says whether it is steady; `what` is what progress counts.
+///
+/// # Errors
+///
+/// The first error of `floor` or `work`.
+pub fn collect_steady<B, F, W, M, E>(
+    bench: &mut B,
+    (wanted, what): (usize, &'static str),
+    report: &Report,
+    floor: impl FnMut(&mut B) -> Result<F, E>,
+    work: impl FnMut(&mut B) -> Result<W, E>,
+    mut judge: impl FnMut(&F, W, &F) -> (bool, M),
+) -> Result<Vec<M>, E> {
+    let progress = report.progress(wanted as u64, what);
+    let (mut measured, mut steady) = (Vec::new(), 0);
+    alternate(bench, floor, work, |before, work, after| {
+        let (is_steady, one) = judge(before, work, after);
+        steady += usize::from(is_steady);
+        measured.push(one);
+        progress.set(steady as u64);
+        if steady >= wanted || measured.len() >= TRIES * wanted {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    Ok(measured)
 }
 
 #[cfg(test)]

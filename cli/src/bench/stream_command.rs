@@ -84,11 +84,7 @@ pub fn run(arguments: &StreamArguments, report: &Report) -> Result<Ending, Failu
     let outcome = measure(&started, &ring, cores, arguments, report);
     let result = started.finish(outcome)?;
     report.show(&result, as_table)?;
-    Ok(if result.summary.too_busy {
-        Ending::TooBusy
-    } else {
-        Ending::Done
-    })
+    Ok(Ending::of_measurement(result.summary.too_busy))
 }
 
 fn measure(

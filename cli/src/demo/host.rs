@@ -1,6 +1,7 @@
 //! A host process of a demo: attaches, prepares its moves, waits for the start, flies, reports.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,12 @@ pub fn run(arguments: &HostArguments) -> Result<Ending, Failure> {
         pin(core)?;
     }
     let map = Arc::new(StreetMap::load(&arguments.map)?);
-    let host = attach(arguments)?;
+    let wishes = Wishes {
+        pages: arguments.pages,
+        name: format!("demo host {}", arguments.index),
+        ..Wishes::default()
+    };
+    let host = attach(&arguments.socket, wishes)?;
     let lane = host.lane().map_err(DemoError::from)?;
     let mut runner = Runner {
         arguments,
@@ -45,21 +51,20 @@ pub fn run(arguments: &HostArguments) -> Result<Ending, Failure> {
     Ok(Ending::Done)
 }
 
-fn attach(arguments: &HostArguments) -> Result<Host, DemoError> {
+/// Attaches to an engine of the hunt, with these wishes besides.
+pub fn attach(socket: &Path, wishes: Wishes) -> Result<Host, DemoError> {
     let options = HostOptions {
         wishes: Wishes {
-            pages: arguments.pages,
-            name: format!("demo host {}", arguments.index),
             service: SERVICE.to_owned(),
             service_version: SERVICE_VERSION,
-            ..Wishes::default()
+            ..wishes
         },
         attach_deadline: ATTACH_DEADLINE,
         // The players' state dies with the engine; there is nothing to resume with.
         patience: None,
         ..HostOptions::default()
     };
-    Ok(Host::attach_with(&arguments.socket, options)?)
+    Ok(Host::attach_with(socket, options)?)
 }
 
 fn fresh_result(host: &Host) -> HostResult {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::clock::Clock;
 use crate::bench::samples::histogram;
+use crate::report::nanoseconds;
 
 use super::open_loop::{Flown, STATUSES};
 
@@ -160,6 +161,11 @@ impl LatencyNs {
             p999: at(0.999),
             max: latencies.max(),
         }
+    }
+
+    /// For a table, in the order of the fields.
+    pub fn cells(&self) -> [String; 5] {
+        [self.p50, self.p90, self.p99, self.p999, self.max].map(|ns| nanoseconds(ns as f64))
     }
 }
 

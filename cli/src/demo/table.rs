@@ -178,21 +178,12 @@ fn moves(result: &DemoResult) -> String {
 }
 
 fn latencies(result: &DemoResult) -> String {
-    let latency = &result.latency_ns;
     let mut table = report::table(&["latency", "p50", "p90", "p99", "p99.9", "max"]);
     let from = match result.rate_per_host {
         Some(_) => "move, from its due time",
         None => "move, saturated",
     };
-    let figures = [
-        latency.p50,
-        latency.p90,
-        latency.p99,
-        latency.p999,
-        latency.max,
-    ];
-    let figures = figures.map(|ns| nanoseconds(ns as f64));
-    table.add_row(std::iter::once(from.to_owned()).chain(figures));
+    table.add_row(std::iter::once(from.to_owned()).chain(result.latency_ns.cells()));
     let dash = || "-".to_owned();
     table.add_row([
         "walking floor".to_owned(),

@@ -1,21 +1,19 @@
 //! The host process of a load: attaches, plans all moves, waits for the start, flies, reports.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ironhoard::attach::Wishes;
-use ironhoard::host::{Host, HostOptions, Lane};
+use ironhoard::host::{Host, Lane};
 use ironhoard::region::PageMode;
 use ironhoard_hunt::map::{MapMemory, StreetMap};
 use ironhoard_hunt::tag::WorldSecret;
 
 use crate::bench::clock::Clock;
 use crate::cores::pin;
-use crate::demo::host::preemptions;
+use crate::demo::host::{self, preemptions};
 use crate::demo::wire::{open_orders, wait_for_order, Report, Reporter};
 use crate::demo::DemoError;
 use crate::exit::{Ending, Failure};
-use crate::serve::{SERVICE, SERVICE_VERSION};
 
 use super::args::LoadHostArguments;
 use super::flight::{fly, Course};
@@ -23,9 +21,6 @@ use super::profile::{Profile, Shape};
 use super::result::Found;
 use super::sessions::join_all;
 use super::stream::Plan;
-
-/// How long the engine may take to answer the attach: it may still be setting up its players.
-const ATTACH_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs the host process.
 pub fn run(arguments: &LoadHostArguments) -> Result<Ending, Failure> {
@@ -70,21 +65,13 @@ pub fn run(arguments: &LoadHostArguments) -> Result<Ending, Failure> {
 
 /// Attaches with so many lanes.
 pub fn attach(socket: &std::path::Path, lanes: u32, pages: PageMode) -> Result<Host, DemoError> {
-    let options = HostOptions {
-        wishes: Wishes {
-            lanes,
-            pages,
-            name: "load".to_owned(),
-            service: SERVICE.to_owned(),
-            service_version: SERVICE_VERSION,
-            ..Wishes::default()
-        },
-        attach_deadline: ATTACH_DEADLINE,
-        // The players' state dies with the engine; there is nothing to resume with.
-        patience: None,
-        ..HostOptions::default()
+    let wishes = Wishes {
+        lanes,
+        pages,
+        name: "load".to_owned(),
+        ..Wishes::default()
     };
-    Ok(Host::attach_with(socket, options)?)
+    host::attach(socket, wishes)
 }
 
 /// Plans all moves. The map is needed for that alone, so its file's own pages are good enough.

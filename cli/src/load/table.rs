@@ -166,15 +166,7 @@ pub fn as_table(result: &LoadResult) -> String {
 fn latencies(result: &LoadResult) -> String {
     let mut table = report::table(&["latency", "p50", "p90", "p99", "p99.9", "max"]);
     let mut row = |name: &str, latency: &LatencyNs| {
-        let figures = [
-            latency.p50,
-            latency.p90,
-            latency.p99,
-            latency.p999,
-            latency.max,
-        ];
-        let figures = figures.map(|ns| nanoseconds(ns as f64));
-        table.add_row(std::iter::once(name.to_owned()).chain(figures));
+        table.add_row(std::iter::once(name.to_owned()).chain(latency.cells()));
     };
     row("all moves", &result.latency_ns);
     let mut text = String::new();

@@ -26,11 +26,7 @@ const MOST_TIMINGS: usize = 1 << 19;
 pub fn run(arguments: &GoArguments, report: &Report) -> Result<Ending, Failure> {
     let result = measure(arguments, report)?;
     report.show(&result, as_table)?;
-    Ok(if result.is_too_busy() {
-        Ending::TooBusy
-    } else {
-        Ending::Done
-    })
+    Ok(Ending::of_measurement(result.is_too_busy()))
 }
 
 fn measure(arguments: &GoArguments, report: &Report) -> Result<GoResult, GoError> {

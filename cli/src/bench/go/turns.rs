@@ -1,15 +1,13 @@
 //! Single round trips: Rust and Go in one slice, between two floors.
 
-use std::ops::ControlFlow;
-
 use crate::report::Report;
 
-use super::super::attached::{Attached, BenchError};
+use super::super::attached::Attached;
 use super::super::floor::{TIMED_ROUNDS, WALK_LINES};
 use super::super::meter::BothSpins;
-use super::super::rtt_command::round_trip;
+use super::super::round_trips;
 use super::super::samples::Samples;
-use super::super::slices::{alternate, median, Reading, Slice, TRIES};
+use super::super::slices::{collect_steady, median, Reading, Slice};
 use super::super::turns::{Turns, TurnsSummary};
 use super::host::{GoHost, Way};
 use super::GoError;
@@ -28,7 +26,7 @@ pub struct Pair<'m> {
     /// Bytes of each request and reply.
     pub payload: usize,
     samples: Samples,
-    sent: u64,
+    trips: round_trips::RoundTrips,
     go_first: bool,
 }
 
@@ -65,7 +63,7 @@ impl<'m> Pair<'m> {
             go,
             payload,
             samples: Samples::with_capacity(FIRST_LAP),
-            sent: 0,
+            trips: round_trips::RoundTrips::new(payload),
             go_first: false,
         };
         pair.rust(FIRST_LAP)?;
@@ -78,19 +76,17 @@ impl<'m> Pair<'m> {
 
     /// Slices until `wanted` are steady, or three times as many were tried.
     pub fn collect(&mut self, wanted: usize, report: &Report) -> Result<RoundTrips, GoError> {
-        let progress = report.progress(wanted as u64, "steady slices of round trips");
-        let (mut slices, mut steady) = (Vec::new(), 0);
-        alternate(self, Pair::floor, Pair::work, |before, work, after| {
-            let slice = Slice::of_round_trips(before.floor(), work.rust, after.floor());
-            steady += usize::from(slice.is_steady());
-            slices.push((slice, work));
-            progress.set(steady as u64);
-            if steady >= wanted || slices.len() >= TRIES * wanted {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
+        let slices = collect_steady(
+            self,
+            (wanted, "steady slices of round trips"),
+            report,
+            Pair::floor,
+            Pair::work,
+            |before, work, after| {
+                let slice = Slice::of_round_trips(before.floor(), work.rust, after.floor());
+                (slice.is_steady(), (slice, work))
+            },
+        )?;
         Ok(RoundTrips { slices })
     }
 
@@ -125,29 +121,14 @@ impl<'m> Pair<'m> {
         Ok(reading.expect("round trips leave samples"))
     }
 
-    /// So many round trips of the Rust host, each timed and each checked, as `bench rtt` has them.
     fn rust(&mut self, count: usize) -> Result<(), GoError> {
-        self.samples.clear();
-        let words = self.payload.div_ceil(8);
-        let clock = self.attached.clock;
-        let mut wrong = 0;
-        let mut last = clock.ticks();
-        for _ in 0..count {
-            wrong |= round_trip(&mut self.attached, self.payload, words, self.sent)?;
-            self.sent += 1;
-            let now = clock.ticks();
-            self.samples.push(now - last);
-            last = now;
-        }
-        match wrong {
-            0 => Ok(()),
-            found => Err(BenchError::Wrong {
-                what: "replies differ from their requests in these bits",
-                expected: 0,
-                found,
-            }
-            .into()),
-        }
+        let Pair {
+            attached,
+            samples,
+            trips,
+            ..
+        } = self;
+        Ok(trips.timed(attached, count, samples)?)
     }
 }
 
@@ -164,7 +145,7 @@ impl RoundTrips {
         let beside_rust = |pick: fn(&Work) -> Reading| -> Vec<Slice> {
             let slices = self.slices.iter();
             slices
-                .map(|(slice, work)| beside_rust(slice, work, pick(work)))
+                .map(|(slice, work)| slice.beside(work.rust, pick(work)))
                 .collect()
         };
         let kinds = [beside_rust(|work| work.call), beside_rust(|work| work.lane)];
@@ -182,22 +163,6 @@ impl RoundTrips {
             ratio_lane,
             summary,
         }
-    }
-}
-
-/// The slice as one whose work is divided by Rust's instead of by the floor. Whether it is kept, and
-/// its class, stay the floors' affair.
-fn beside_rust(slice: &Slice, work: &Work, go: Reading) -> Slice {
-    let (before, after) = if slice.is_steady() {
-        (work.rust, work.rust)
-    } else {
-        (slice.before, slice.after)
-    };
-    Slice {
-        before,
-        work: go,
-        after,
-        distance_ns: slice.distance_ns,
     }
 }
 
