@@ -188,6 +188,14 @@ impl<F: FlagWord> Waker<F> {
         Self { flag, rung: 0 }
     }
 
+    /// After a publish: does the other side sleep? Only then can there be a reason to ring, which
+    /// [`Waker::must_ring`] knows.
+    #[inline(always)]
+    pub(crate) fn sleeps(&self, barrier: impl Doze) -> bool {
+        barrier.waker();
+        self.flag.load() & 1 != 0
+    }
+
     /// After a publish: must the doorbell be rung? Once for each value of the counter.
     #[inline(always)]
     pub fn must_ring(&mut self, barrier: impl Doze) -> bool {
@@ -225,9 +233,12 @@ mod tests {
         assert!(!waker.must_ring(Barrier::Fence));
         for _ in 0..3 {
             sleeper.raise();
+            assert!(waker.sleeps(Barrier::Fence));
             assert!(waker.must_ring(Barrier::Fence));
             assert!(!waker.must_ring(Barrier::Fence));
+            assert!(waker.sleeps(Barrier::Fence), "rung, and not yet awake");
             sleeper.lower();
+            assert!(!waker.sleeps(Barrier::Fence));
             assert!(!waker.must_ring(Barrier::Fence));
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn silent_border(body: impl FnOnce() -> Outcome) -> ih_status {
 
 /// Tries the short way of a body: `None` where it can't be gone, and then nothing was done.
 #[inline(always)]
-pub(super) fn at_once(body: impl FnOnce() -> Option<()>) -> Option<()> {
+pub(super) fn at_once<T>(body: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(None)
 }
 

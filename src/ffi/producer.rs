@@ -227,7 +227,6 @@ pub unsafe extern "C" fn ih_producer_claim(
 }
 
 /// Every claim, with words for what stands in the way.
-#[cold]
 #[inline(never)]
 unsafe extern "C" fn claim_with_words(
     producer: *mut ih_producer,
@@ -255,14 +254,26 @@ pub unsafe extern "C" fn ih_producer_commit(
 ) -> ih_status {
     // SAFETY: what the header asks for.
     match unsafe { commit_at_once(producer, kind, number) } {
-        Some(()) => IH_OK,
+        Some(false) => IH_OK,
+        // SAFETY: as above.
+        Some(true) => unsafe { tell_engine(producer) },
         // SAFETY: as above.
         None => unsafe { commit_with_words(producer, kind, number) },
     }
 }
 
-/// Every commit, with words for what stands in the way.
+/// Behind a commit: the engine sleeps, or is another one.
 #[cold]
+#[inline(never)]
+unsafe extern "C" fn tell_engine(producer: *mut ih_producer) -> ih_status {
+    border(|| {
+        // SAFETY: what the header asks for.
+        unsafe { exclusive(producer)? }.sender.tell();
+        Ok(())
+    })
+}
+
+/// Every commit, with words for what stands in the way.
 #[inline(never)]
 unsafe extern "C" fn commit_with_words(
     producer: *mut ih_producer,

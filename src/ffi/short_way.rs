@@ -36,7 +36,9 @@ pub(super) unsafe fn claim_at_once(
     })
 }
 
-/// The commit of a claim outside of batches where nothing stands in the way; else nothing is done.
+/// The commit of a claim outside of batches where nothing stands in the way; else nothing is done. Says
+/// whether the engine must be told ([`tell`](crate::host::RequestSender::tell)), which the caller does last of
+/// all: nothing that is in registers need outlive it.
 ///
 /// # Safety
 /// As `ih_producer_commit`.
@@ -45,7 +47,7 @@ pub(super) unsafe fn commit_at_once(
     producer: *mut ih_producer,
     kind: u16,
     number: *mut u64,
-) -> Option<()> {
+) -> Option<bool> {
     at_once(|| {
         // SAFETY: the caller's promise.
         let producer = unsafe { exclusive(producer).ok()? };
@@ -58,6 +60,6 @@ pub(super) unsafe fn commit_at_once(
         producer.state = 0;
         // SAFETY: NULL, or the caller's to write.
         unsafe { give(number, committed) };
-        Some(())
+        Some(producer.sender.has_to_tell())
     })
 }

@@ -41,16 +41,24 @@ impl RequestSender {
     }
 
     /// As [`RequestSender::commit_room`] for a room without padding where nothing stands in the way; else
-    /// nothing is done.
+    /// nothing is done. The engine is not told: [`RequestSender::has_to_tell`] comes next.
     #[inline(always)]
     pub(crate) fn commit_line_at_once(&mut self, room: Room, kind: u16) -> Option<u64> {
         if self.shared.mark.is_child() || room.has_padding() {
             return None;
         }
-        let producer = &mut self.parts.as_mut()?.producer;
-        let number = producer.commit_room(room, kind);
-        self.bell.after_publish();
-        Some(number)
+        Some(self.parts.as_mut()?.producer.commit_room(room, kind))
+    }
+
+    /// After a commit at once: must [`RequestSender::tell`] be called?
+    #[inline(always)]
+    pub(crate) fn has_to_tell(&self) -> bool {
+        self.bell.has_to_tell()
+    }
+
+    /// Wakes the engine, or follows the host to another one.
+    pub(crate) fn tell(&mut self) {
+        self.bell.tell();
     }
 
     /// Where the payload of `room` is to be written.

@@ -41,6 +41,21 @@ impl Bell {
     /// To be called after each publish.
     #[inline(always)]
     pub(super) fn after_publish(&mut self) {
+        if self.has_to_tell() {
+            self.tell();
+        }
+    }
+
+    /// After a publish: does the engine sleep, or is it another one?
+    #[inline(always)]
+    pub(super) fn has_to_tell(&self) -> bool {
+        self.waker.sleeps(self.barrier) || self.shared.epoch() != self.epoch
+    }
+
+    /// Rings, if that was not done yet, and follows the host to its engine.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn tell(&mut self) {
         if self.waker.must_ring(self.barrier) {
             self.ring();
         }
@@ -50,14 +65,12 @@ impl Bell {
     }
 
     /// One byte, never blocking: a full socket means that a byte is there already.
-    #[cold]
     fn ring(&self) {
         let doorbell = self.link.doorbell(self.lane);
         let _ = send(doorbell, &[1], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
     }
 
     /// A new engine: look at its flag instead.
-    #[cold]
     fn follow(&mut self) {
         *self = Bell::new(self.shared.clone(), self.lane);
         if self.waker.must_ring(self.barrier) {

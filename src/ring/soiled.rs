@@ -35,7 +35,11 @@ impl Soiled {
     #[inline(always)]
     pub(crate) fn take(&mut self, position: u64) -> bool {
         let (index, bit) = self.place(position);
-        let word = &mut self.bits[index];
+        // Every line has its bit. A panic for one that had none would cost each commit the registers
+        // that unwinding wants; to erase its word harms nobody.
+        let Some(word) = self.bits.get_mut(index) else {
+            return true;
+        };
         let soiled = *word & bit != 0;
         if soiled {
             *word &= !bit;
