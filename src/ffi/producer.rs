@@ -18,11 +18,13 @@ use crate::ring::{Room, SuspendedBatch};
 #[repr(C)] // begins with its mark
 pub struct ih_producer {
     pub(super) mark: Mark,
-    /// Which of the three bits below are set. A byte, because the compiler sets and clears bits by the
+    /// Which of the bits below are set. A byte, because the compiler sets and clears bits by the
     /// byte, and a wider load behind such a store has to wait for it.
     pub(super) state: u8,
-    /// The open claim, if there is one.
-    pub(super) room: Option<Room>,
+    /// Payload bytes of the open claim, where it is one of [`LINE`].
+    pub(super) line: u32,
+    /// The open claim, if there is one and it is not one of [`LINE`].
+    room: Option<Room>,
     /// The open batch, if there is one.
     batch: Option<SuspendedBatch>,
     pub(super) sender: RequestSender,
@@ -34,6 +36,9 @@ pub(super) const CLAIM: u8 = 1;
 const BATCH: u8 = 2;
 /// It is shared among threads, so a claim needs the lock, and with it a batch.
 const SHARED: u8 = 4;
+/// The open claim is of one line at the committed end: its size says all about its room, so nothing else is
+/// kept, which a stream would pay for.
+pub(super) const LINE: u8 = 8;
 
 impl Handle for ih_producer {
     const KIND: u64 = u64::from_le_bytes(*b"producer");
@@ -49,6 +54,7 @@ impl ih_producer {
         Self {
             mark: Mark::live::<ih_producer>(),
             state: 0,
+            line: 0,
             room: None,
             batch: None,
             sender,
@@ -95,14 +101,21 @@ impl ih_producer {
         Ok(self.opened(room))
     }
 
+    /// The open claim's room.
+    #[inline(always)]
+    fn claimed(&self) -> Outcome<Room> {
+        let room = match self.state & LINE {
+            0 => self.room,
+            _ => Some(self.sender.line_room(self.line)),
+        };
+        Ok(room.ok_or(IH_ERROR_NO_CLAIM)?)
+    }
+
     /// Ends the claim: the room it had.
     #[inline(always)]
     pub(super) fn take_claim(&mut self) -> Outcome<Room> {
-        let Some(room) = self.room else {
-            return Err(IH_ERROR_NO_CLAIM.into());
-        };
-        self.room = None;
-        self.state &= !CLAIM;
+        let room = self.claimed()?;
+        self.abort_claim();
         Ok(room)
     }
 
@@ -127,7 +140,7 @@ impl ih_producer {
     /// A claim is open outside of any batch, and it is not shared.
     #[inline(always)]
     pub(super) fn must_be_claimed(&self) -> Outcome {
-        match self.state {
+        match self.state & !LINE {
             CLAIM => Ok(()),
             0 => Err(IH_ERROR_NO_CLAIM.into()),
             state => Err(busy(state & !CLAIM).into()),
@@ -161,9 +174,10 @@ impl ih_producer {
     }
 
     /// Gives the open claim up, if there is one.
+    #[inline(always)]
     pub(super) fn abort_claim(&mut self) {
         self.room = None;
-        self.state &= !CLAIM;
+        self.state &= !(CLAIM | LINE);
     }
 
     /// The batch that comes with a lock ends with it.
@@ -302,10 +316,7 @@ pub unsafe extern "C" fn ih_producer_commit_shorter(
     border(|| {
         // SAFETY: what the header asks for.
         let producer = unsafe { exclusive(producer)? };
-        let claimed = match producer.room {
-            Some(room) => room.payload_bytes(),
-            None => return Err(IH_ERROR_NO_CLAIM.into()),
-        };
+        let claimed = producer.claimed()?.payload_bytes();
         if len > claimed {
             return Err(too_large(
                 format_args!("{len} bytes are more than the {claimed} that were claimed"),

@@ -9,7 +9,7 @@ use std::ffi::c_void;
 use super::border::at_once;
 use super::handle::exclusive;
 use super::input::give;
-use super::producer::{ih_producer, CLAIM};
+use super::producer::{ih_producer, CLAIM, LINE};
 
 /// The claim of one line where nothing stands in the way; else nothing is done.
 ///
@@ -27,9 +27,9 @@ pub(super) unsafe fn claim_at_once(
         if payload.is_null() || producer.state != 0 {
             return None;
         }
-        let (room, place) = producer.sender.line_at_once(payload_bytes)?;
-        producer.room = Some(room);
-        producer.state = CLAIM;
+        let place = producer.sender.line_at_once(payload_bytes)?;
+        producer.line = payload_bytes as u32; // a line's at most
+        producer.state = CLAIM | LINE;
         // SAFETY: not null; the caller's to write.
         unsafe { payload.write(place.cast()) };
         Some(())
@@ -51,12 +51,10 @@ pub(super) unsafe fn commit_at_once(
     at_once(|| {
         // SAFETY: the caller's promise.
         let producer = unsafe { exclusive(producer).ok()? };
-        if producer.state != CLAIM {
+        if producer.state != CLAIM | LINE {
             return None;
         }
-        let room = producer.room?;
-        let committed = producer.sender.commit_line_at_once(room, kind)?;
-        producer.room = None;
+        let committed = producer.sender.commit_line_at_once(producer.line, kind)?;
         producer.state = 0;
         // SAFETY: NULL, or the caller's to write.
         unsafe { give(number, committed) };

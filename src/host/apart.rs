@@ -28,26 +28,36 @@ impl RequestSender {
         Some(room)
     }
 
-    /// As [`RequestSender::room_at_once`] for a request of one line, and where its payload is to be written.
+    /// As [`RequestSender::room_at_once`] for a request of one line: where its payload is to be written. Its
+    /// room is [`RequestSender::line_room`] until it is committed or given up.
     #[inline(always)]
-    pub(crate) fn line_at_once(&mut self, payload: usize) -> Option<(Room, *mut u8)> {
+    pub(crate) fn line_at_once(&mut self, payload: usize) -> Option<*mut u8> {
         if self.shared.mark.is_child() {
             return None;
         }
         let producer = &mut self.parts.as_mut()?.producer;
         let room = producer.reserve_line(payload)?;
         self.may_own = true;
-        Some((room, producer.room_payload(room).as_mut_ptr()))
+        Some(producer.room_payload(room).as_mut_ptr())
     }
 
-    /// As [`RequestSender::commit_room`] for a room without padding where nothing stands in the way; else
-    /// nothing is done. The engine is not told: [`RequestSender::has_to_tell`] comes next.
+    /// The room that [`RequestSender::line_at_once`] took.
     #[inline(always)]
-    pub(crate) fn commit_line_at_once(&mut self, room: Room, kind: u16) -> Option<u64> {
-        if self.shared.mark.is_child() || room.has_padding() {
+    pub(crate) fn line_room(&self, payload: u32) -> Room {
+        let parts = self.parts.as_ref().expect("present until dropped");
+        parts.producer.line_room(payload)
+    }
+
+    /// As [`RequestSender::commit_room`] for such a room where nothing stands in the way; else nothing is
+    /// done. The engine is not told: [`RequestSender::has_to_tell`] comes next.
+    #[inline(always)]
+    pub(crate) fn commit_line_at_once(&mut self, payload: u32, kind: u16) -> Option<u64> {
+        if self.shared.mark.is_child() {
             return None;
         }
-        Some(self.parts.as_mut()?.producer.commit_room(room, kind))
+        let producer = &mut self.parts.as_mut()?.producer;
+        let room = producer.line_room(payload);
+        Some(producer.commit_room(room, kind))
     }
 
     /// After a commit at once: must [`RequestSender::tell`] be called?

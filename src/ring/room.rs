@@ -22,12 +22,6 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Does a padding come before the record?
-    #[inline(always)]
-    pub(crate) fn has_padding(self) -> bool {
-        self.padding != 0
-    }
-
     /// Payload bytes claimed.
     pub(crate) fn payload_bytes(self) -> usize {
         self.payload as usize
@@ -68,12 +62,18 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         if self.batch_open || payload > most || !self.has_line() {
             return None;
         }
-        Some(Room {
+        Some(self.line_room(payload as u32))
+    }
+
+    /// The room that [`Producer::reserve_line`] gave, as long as it is neither committed nor given up.
+    #[inline(always)]
+    pub(crate) fn line_room(&self, payload: u32) -> Room {
+        Room {
             start: self.end.position,
             word: self.word_at(self.end.position),
             padding: 0,
-            payload: payload as u32,
-        })
+            payload,
+        }
     }
 
     /// Commits `room`, which must be the last that was taken; returns the record's number.
