@@ -8,8 +8,8 @@
 #   IRONHOARD_PROGRAMS=DIR      the Rust programs are there (cargo's release folder); don't build them
 #   IRONHOARD_GO_BINDINGS=DIR   the Go module [default: go-bindings]
 #
-#   hosts      Rust, C, C++, Go           examples/ping.rs  c/ping.c  cpp/ping.cpp  tests/interop/ping
-#   engines    Rust, C, C++, enginetest   examples/echo_engine.rs  c/…  cpp/…  tests/interop/echo
+#   hosts      Rust, C, C++, Go           examples/ping.rs  c/ping.c  cpp/ping.cpp  go/ping
+#   engines    Rust, C, C++, enginetest   examples/echo_engine.rs  c/…  cpp/…  go/echo
 #
 # 1. ping: every reply is compared, byte for byte and in order.
 # 2. resume: the engine is killed with -9 under a ping, another one is started at the path, the ping goes on.
@@ -103,18 +103,10 @@ build_go() {
         skip "Go: there is no module in $go_bindings"
         return
     fi
-    # A module of its own, outside of the repository: the sources, and where the bindings are.
-    cp -r "$here/tests/interop" "$work/go"
-    cat >"$work/go/go.mod" <<END
-module interop
-
-go 1.24
-
-require github.com/ironhoard/ironhoard/go-bindings v0.0.0
-
-replace github.com/ironhoard/ironhoard/go-bindings => $go_bindings
-END
-    if ! (cd "$work/go" && GOFLAGS=-mod=mod CGO_ENABLED=0 go build -o "$work/go/bin/" ./ping ./echo); then
+    # A copy, which is told where the bindings are.
+    cp -r "$here/examples/go" "$work/go"
+    (cd "$work/go" && go mod edit -replace "github.com/ironhoard/ironhoard/go-bindings=$go_bindings")
+    if ! (cd "$work/go" && CGO_ENABLED=0 go build -o "$work/go/bin/" ./ping ./echo); then
         say 'the Go programs do not build' && exit 1
     fi
     add_host Go "$work/go/bin/ping"
