@@ -236,7 +236,8 @@ func TestEventRingsThatCannotBe(t *testing.T) {
 	for _, options := range [][]enginetest.Option{
 		{enginetest.WithEventRings(49, 4096)}, {enginetest.WithEventRings(1<<40, 4096)},
 		{enginetest.WithEventRings(25, 4096), enginetest.WithShards(2)},
-		{enginetest.WithEventRings(1, 2048)}, {enginetest.WithEventRings(1, 5000)}, {enginetest.WithEventRings(1, 1<<31)},
+		{enginetest.WithEventRings(1, 2048)}, {enginetest.WithEventRings(1, 5000)},
+		{enginetest.WithEventRings(1, 1<<31)},
 	} {
 		path := filepath.Join(t.TempDir(), "s")
 		if engine, err := enginetest.Listen(path, enginetest.Echo, options...); err == nil {

@@ -66,7 +66,8 @@ func (e *eventRings) add(index, shard uint32) error {
 	if err != nil {
 		return err
 	}
-	ring := eventRing{terms: wire.EventRing{Bytes: file.bytes, Pages: file.pages, Shard: shard}, mapping: mapping}
+	terms := wire.EventRing{Bytes: file.bytes, Pages: file.pages, Shard: shard}
+	ring := eventRing{terms: terms, mapping: mapping}
 	if ring.fd, err = finishEvents(file, mapping, e.header(index)); err != nil {
 		mapping.Release()
 		return err

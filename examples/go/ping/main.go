@@ -1,5 +1,5 @@
-// Command ping sends requests of many sizes to an echo engine, compares every byte of every reply, and tells how
-// long a round trip takes.
+// Command ping sends requests of many sizes to an echo engine, compares every byte of every reply, and
+// tells how long a round trip takes.
 //
 //	cargo run --release --example echo_engine -- /tmp/echo.sock 1     in one terminal
 //	cd examples/go && go run ./ping /tmp/echo.sock [COUNT]            in another
@@ -59,7 +59,7 @@ func run(ctx context.Context, path string, count uint32) error {
 	return nil
 }
 
-// fill writes the payload of one ping: most are small, every eighth is up to 4 KiB, no two neighbours are alike.
+// fill writes the payload of one ping: most are small, every eighth is up to 4 KiB, no neighbours are alike.
 func fill(payload []byte, ping uint32) []byte {
 	limit := uint32(64)
 	if ping%8 == 7 {
