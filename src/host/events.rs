@@ -72,11 +72,11 @@ pub enum EventAnswer {
 /// # Ok::<(), ironhoard::host::HostError>(())
 /// ```
 pub struct EventReceiver {
-    shared: Arc<HostShared>,
-    ring: u32,
+    pub(super) shared: Arc<HostShared>,
+    pub(super) ring: u32,
     link: Arc<Link>,
     reader: MemoryEventReader,
-    sleeper: Sleeper<MemoryFlag>,
+    pub(super) sleeper: Sleeper<MemoryFlag>,
     next: MemoryFlag,
 }
 
@@ -191,7 +191,7 @@ impl EventReceiver {
     }
 
     /// Is there something for `poll` to answer?
-    fn has_news(&mut self) -> Result<bool, HostError> {
+    pub(super) fn has_news(&mut self) -> Result<bool, HostError> {
         if self.shared.mark.is_child() {
             return Err(HostError::Forked);
         }
