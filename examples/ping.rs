@@ -6,7 +6,8 @@
 //! cargo run --release --example ping -- /tmp/echo.sock [COUNT]
 //! ```
 //!
-//! The same program in the other languages: `examples/c/ping.c`, `examples/cpp/ping.cpp`.
+//! The same program in the other languages: `examples/c/ping.c`, `examples/cpp/ping.cpp`,
+//! `examples/go/ping`.
 
 use std::time::{Duration, Instant};
 

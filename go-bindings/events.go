@@ -87,14 +87,15 @@ func (e *Events) Poll(dst []byte) (Event, bool, error) {
 	}
 	answer, err := e.reader.Poll(dst)
 	if answer.Found == event.AnEvent {
-		e.next.Release(answer.Event.Number + 1) // no partner: for people who look on
-		return eventOf(&answer, dst), true, nil
+		return e.took(&answer, dst), true, nil
 	}
 	return e.uncommon(answer, err, dst)
 }
 
-func eventOf(answer *event.Answer, dst []byte) Event {
+// took tells who looks on how far this reader is, and is the event.
+func (e *Events) took(answer *event.Answer, dst []byte) Event {
 	found := &answer.Event
+	e.next.Release(found.Number + 1) // no partner: for people who look on
 	return Event{Number: found.Number, Kind: found.Kind, Size: found.Size, Payload: dst[:found.Copied]}
 }
 
@@ -109,7 +110,7 @@ func (e *Events) uncommon(answer event.Answer, err error, dst []byte) (Event, bo
 	// What was published between the look and the engine's death comes first.
 	switch answer, err = e.reader.Poll(dst); answer.Found {
 	case event.AnEvent:
-		return eventOf(&answer, dst), true, nil
+		return e.took(&answer, dst), true, nil
 	case event.AnOverrun:
 		return Event{}, false, e.overrun(answer.Lost)
 	}

@@ -48,6 +48,9 @@ func TestTheLastEventsComeBeforeTheNextLife(t *testing.T) {
 	if last, found, err := e.uncommon(event.Answer{}, nil, nil); !found || err != nil || last.Number != 1 {
 		t.Errorf("instead of the last event: %+v, %v, %v", last, found, err)
 	}
+	if words[0] != 2 {
+		t.Errorf("who looks on is told that event %d comes next", words[0])
+	}
 	var none *NoEventRingError
 	if _, found, err := e.Poll(nil); found || !errors.As(err, &none) {
 		t.Errorf("instead of the next engine, which has no event rings: %v, %v", found, err)

@@ -635,6 +635,15 @@ ih_status ih_events_poll(ih_events *events, void *buffer, size_t capacity, ih_ev
 // Waits until there is something to poll: IH_EMPTY at the deadline. Spins first, then sleeps.
 ih_status ih_events_wait(ih_events *events, uint64_t deadline_ns);
 
+// For an event loop, as ih_consumer_fd; it ends with ih_events_close.
+ih_status ih_events_fd(ih_events *events, int *fd);
+
+// As ih_consumer_arm, before sleeping on it.
+ih_status ih_events_arm(ih_events *events, int *ready);
+
+// As ih_consumer_disarm, after sleeping on it.
+ih_status ih_events_disarm(ih_events *events);
+
 // Passes over all that is there. `skipped` may be NULL; else it gets how many events that were.
 ih_status ih_events_skip(ih_events *events, uint64_t *skipped);
 

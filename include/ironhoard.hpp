@@ -514,6 +514,19 @@ class [[nodiscard]] Events {
     /* Waits until there is something to poll: IH_EMPTY at the deadline. */
     ih_status wait(std::uint64_t deadline_ns) noexcept { return ih_events_wait(owned_.get(), deadline_ns); }
 
+    /* For event loops, as those of a Consumer. */
+    Result<int> fd() noexcept {
+        int fd = -1;
+        if (ih_status status = ih_events_fd(owned_.get(), &fd)) return status;
+        return int(fd);
+    }
+    Result<bool> arm() noexcept {
+        int ready = 0;
+        if (ih_status status = ih_events_arm(owned_.get(), &ready)) return status;
+        return bool(ready != 0);
+    }
+    ih_status disarm() noexcept { return ih_events_disarm(owned_.get()); }
+
     /* Passes over all that is there; gives how many events that were. */
     Result<std::uint64_t> skip() noexcept {
         std::uint64_t skipped = 0;

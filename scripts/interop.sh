@@ -8,13 +8,15 @@
 #   IRONHOARD_PROGRAMS=DIR      the Rust programs are there (cargo's release folder); don't build them
 #   IRONHOARD_GO_BINDINGS=DIR   the Go module [default: go-bindings]
 #
-#   hosts      Rust, C, C++, Go           examples/ping.rs  c/ping.c  cpp/ping.cpp  tests/interop/ping
-#   engines    Rust, C, C++, enginetest   examples/echo_engine.rs  c/…  cpp/…  tests/interop/echo
+#   hosts      Rust, C, C++, Go           examples/ping.rs  c/ping.c  cpp/ping.cpp  go/ping
+#   engines    Rust, C, C++, enginetest   examples/echo_engine.rs  c/…  cpp/…  go/echo
+#   readers    Rust, C, Go                examples/events.rs  c/events.c  go/events
 #
 # 1. ping: every reply is compared, byte for byte and in order.
 # 2. resume: the engine is killed with -9 under a ping, another one is started at the path, the ping goes on.
 # 3. guard: against an engine that garbles one reply in a thousand each ping must fail.
-# 4. hunt: each treasure-hunt host plays against `ironhoard serve`, every answer checked.
+# 4. events: readers in each language, side by side, must tell the same of what an engine publishes.
+# 5. hunt: each treasure-hunt host plays against `ironhoard serve`, every answer checked.
 #
 # A language whose tools are missing is left out, loudly. Exit status: 0 all that ran is right, 1 not.
 set -euo pipefail
@@ -52,7 +54,7 @@ trap clean_up EXIT
 
 # ---- Build: host_NAME and engine_NAME are the programs that there are -------------------------------
 
-declare -A host engine hunter
+declare -A host engine hunter reader
 hosts=() engines=()
 
 add_host() { hosts+=("$1") && host[$1]=$2; }
@@ -60,11 +62,13 @@ add_engine() { engines+=("$1") && engine[$1]=$2; }
 
 build_rust() {
     if [[ -z ${IRONHOARD_PROGRAMS:-} ]]; then
-        (cd "$here" && cargo build --quiet --release --package ironhoard --example ping --example echo_engine)
+        (cd "$here" && cargo build --quiet --release --package ironhoard --example ping --example echo_engine \
+            --example events)
         (cd "$here" && cargo build --quiet --release --package ironhoard-cli)
     fi
     add_host Rust "$programs/examples/ping"
     add_engine Rust "$programs/examples/echo_engine"
+    reader[Rust]=$programs/examples/events
 }
 
 build_c() {
@@ -82,6 +86,7 @@ build_c() {
     add_host C "$work/c/ping"
     add_engine C "$work/c/echo_engine"
     hunter[C]=$work/c/treasure_hunt
+    reader[C]=$work/c/events
     local flags
     mapfile -t flags < <(pkg-config --cflags --libs ironhoard | xargs -n 1) # a word each, without their escapes
     cc -O2 -o "$work/garbling_engine" "$here/tests/c/garbling_engine.c" "${flags[@]}" "-Wl,-rpath,$prefix/lib"
@@ -103,22 +108,15 @@ build_go() {
         skip "Go: there is no module in $go_bindings"
         return
     fi
-    # A module of its own, outside of the repository: the sources, and where the bindings are.
-    cp -r "$here/tests/interop" "$work/go"
-    cat >"$work/go/go.mod" <<END
-module interop
-
-go 1.24
-
-require github.com/ironhoard/ironhoard/go-bindings v0.0.0
-
-replace github.com/ironhoard/ironhoard/go-bindings => $go_bindings
-END
-    if ! (cd "$work/go" && GOFLAGS=-mod=mod CGO_ENABLED=0 go build -o "$work/go/bin/" ./ping ./echo); then
+    # A copy, which is told where the bindings are.
+    cp -r "$here/examples/go" "$work/go"
+    (cd "$work/go" && go mod edit -replace "github.com/ironhoard/ironhoard/go-bindings=$go_bindings")
+    if ! (cd "$work/go" && CGO_ENABLED=0 go build -o "$work/go/bin/" ./ping ./echo ./events); then
         say 'the Go programs do not build' && exit 1
     fi
     add_host Go "$work/go/bin/ping"
     add_engine enginetest "$work/go/bin/echo"
+    reader[Go]=$work/go/bin/events
 }
 
 # ---- Run ----------------------------------------------------------------------------------------------
@@ -227,6 +225,28 @@ guard_once() {
     else echo noticed; fi
 }
 
+# Readers of all languages read $2 events of engine $1, which publishes them to the command behind. The ring
+# holds them all, so nothing may be lost and all must tell the same.
+compare_events() {
+    local name=$1 wanted=$2 of pid pids=()
+    shift 2
+    for of in "${!reader[@]}"; do
+        timeout 120 "${reader[$of]}" "$work/socket" "$wanted" >"$work/events.$of" 2>"$work/events.$of.log" &
+        pids+=($!)
+        await 'reading events' "$work/events.$of.log" || fail "the reader of events in $of did not begin"
+    done
+    "$@" >"$work/feed.out" 2>&1 || fail "what makes $name publish: $(cat "$work/feed.out")"
+    for pid in "${pids[@]}"; do wait "$pid" || fail "a reader of the events of $name ended badly"; done
+    for of in "${!reader[@]}"; do
+        if ! cmp -s "$work/events.Rust" "$work/events.$of" ||
+            [[ $(tail -n 1 "$work/events.$of") != "$wanted events, 0 lost" ]]; then
+            fail "events of $name, read in $of: $(tail -n 3 "$work/events.$of" "$work/events.$of.log")"
+        else
+            printf '  %-12s  %s: %s\n' "$name" "$of" "$(tail -n 1 "$work/events.$of")"
+        fi
+    done
+}
+
 mkfifo "$work/never"
 exec 9<>"$work/never" # so that nobody's standard input ends
 say 'building'
@@ -249,6 +269,13 @@ if [[ -x $work/garbling_engine ]]; then
     start_engine "$work/garbling_engine" "$work/socket"
     row garbling guard_once
     stop_engine || fail 'the garbling engine did not leave cleanly'
+fi
+
+if [[ -n ${engine[enginetest]:-} ]]; then
+    printf '\nevents, read side by side\n'
+    start_engine "${engine[enginetest]}" "$work/socket"
+    compare_events enginetest 500 "${host[Rust]}" "$work/socket" 500
+    stop_engine || fail 'the engine that publishes did not leave cleanly'
 fi
 
 if ((${#hunter[@]})); then

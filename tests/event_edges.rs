@@ -164,6 +164,31 @@ fn every_impossible_place_to_go_on_is_told() {
     assert_eq!(odd, fault(0, 0), "a pair that was never written");
 }
 
+/// A new reader knows no place of its own: only what no ring can have is told.
+#[test]
+fn every_impossible_place_to_begin_is_told() {
+    let begin = |position| {
+        let (memory, _) = sound(0);
+        memory.set(POSITION, position);
+        let steps = Steps::new(&memory);
+        let geometry = Geometry::new(LINES as u64 * 64).expect("a possible shape");
+        let reader = EventReader::new(steps.clone(), steps, geometry);
+        let mut reader: Reader = reader.expect("a possible shape");
+        assert_eq!(reader.has_news(), reader.poll(&mut []).is_err());
+        reader.poll(&mut []).map_err(|corrupt| corrupt.what)
+    };
+    for position in [0, 64, (1 << 63) - 64] {
+        assert_eq!(begin(position), Ok(EventPoll::Empty), "{position}");
+    }
+    for position in [1, 65, 1 << 63, u64::MAX - 63] {
+        let what = EventFault::Rejoin {
+            position,
+            number: 1,
+        };
+        assert_eq!(begin(position), Err(what));
+    }
+}
+
 #[test]
 fn every_impossible_header_is_told() {
     for (header, what) in [

@@ -2,7 +2,7 @@
 //! what another engine changes.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,11 +31,19 @@ struct Herald {
 const PUBLISH: u16 = 1;
 const MISUSE: u16 = 2;
 const PANIC: u16 = 3;
+const HOLD: u16 = 4;
+
+/// Where a handler that is asked to hold meets its test: before that, and when it may go on.
+static HELD: Barrier = Barrier::new(2);
 
 impl Handler for Herald {
     fn handle(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
         let ring = request.payload().u64_at(0).unwrap_or(0) as usize;
         let count = request.payload().u64_at(8).unwrap_or(0);
+        if request.kind() == HOLD {
+            HELD.wait();
+            HELD.wait();
+        }
         for _ in 0..count {
             let mut event = request.event(ring, 24).expect("there is room");
             let number = event.number();
@@ -285,6 +293,34 @@ fn waiters_are_woken_for_each_event_and_never_too_late() {
         assert_eq!(counts.events, 300);
         assert!(counts.event_rings > 0, "nobody slept");
     }
+}
+
+/// A host that falls asleep before the shard has heard of it: the shard is busy with a handler from before
+/// the host comes until it has published, and nothing is published behind that.
+#[test]
+fn who_comes_while_a_handler_runs_is_woken_for_what_it_publishes() {
+    let scratch = Scratch::new("events-early");
+    let _engine = Running::start(options(&scratch.socket()), true);
+    let asking = host(&scratch.socket(), 0);
+    let mut lane = asking.lane().expect("a lane");
+    let asked = std::thread::spawn(move || ask(&mut lane, HOLD, 0, 1));
+    HELD.wait();
+    let host = reader_host(&scratch.socket());
+    let mut events = host.events(0).expect("a ring");
+    let (begun, begins) = std::sync::mpsc::channel();
+    let (woke, wakes) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        begun.send(rustix::thread::gettid()).expect("awaited");
+        let _ = woke.send(events.wait(10 * PATIENCE).expect("alive"));
+    });
+    let thread = begins.recv().expect("a thread");
+    let stat = format!("/proc/self/task/{}/stat", thread.as_raw_nonzero());
+    while !std::fs::read_to_string(&stat).is_ok_and(|text| text.contains(") S ")) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    HELD.wait();
+    assert_eq!(asked.join().expect("no panic"), 0);
+    assert_eq!(wakes.recv_timeout(PATIENCE), Ok(true), "slept through");
 }
 
 #[test]

@@ -39,15 +39,22 @@ struct Pair {
 fn pair(lines: usize, start: Cursor) -> Pair {
     let memory = Memory::new(lines);
     let (stores, loads) = (Steps::new(&memory), Steps::new(&memory));
-    let geometry = Geometry::new(lines as u64 * 64).expect("a possible shape");
-    let writer = EventWriter::new(stores.clone(), stores.clone(), geometry, start);
-    let reader = EventReader::new(loads.clone(), loads.clone(), geometry);
     Pair {
-        writer: Rc::new(RefCell::new(writer.expect("a possible shape"))),
-        reader: reader.expect("a possible shape"),
+        writer: Rc::new(RefCell::new(writer(&stores, lines, start))),
+        reader: reader(&loads, lines),
         stores,
         loads,
     }
+}
+
+fn writer(steps: &Steps, lines: usize, start: Cursor) -> Writer {
+    let geometry = Geometry::new(lines as u64 * 64).expect("a possible shape");
+    EventWriter::new(steps.clone(), steps.clone(), geometry, start).expect("a possible shape")
+}
+
+fn reader(steps: &Steps, lines: usize) -> Reader {
+    let geometry = Geometry::new(lines as u64 * 64).expect("a possible shape");
+    EventReader::new(steps.clone(), steps.clone(), geometry).expect("a possible shape")
 }
 
 /// A reader that stands `lag` events behind after `published`, in the middle of a poll, sees the writer
@@ -129,22 +136,64 @@ fn readers_that_look_between_any_two_stores_see_whole_events() {
     }
 }
 
-/// Wherever numbers and positions stand: past 2^32 events, and at the end of 64 bits.
+/// The writer is so fast that a new reader finds no place to begin: there is nothing to be had, which is
+/// no loss, and it begins with the oldest event as soon as it can.
+#[test]
+fn a_new_reader_that_finds_no_place_begins_later_and_loses_nothing() {
+    for (lines, pattern) in SHAPES {
+        let pair = pair(lines, Cursor::START);
+        let (writer, lengths) = (pair.writer.clone(), pattern.to_vec());
+        pair.loads.before_each(move |_| {
+            (0..lines).for_each(|_| publish(&mut writer.borrow_mut(), &lengths));
+        });
+        let mut reader = reader(&pair.loads, lines);
+        assert!(reader.has_news(), "it needs a poll");
+        assert_eq!(reader.poll(&mut []), Ok(EventPoll::Empty));
+        assert_eq!(reader.skip_to_end(), Ok(0));
+        pair.loads.quietly();
+        let oldest = self::reader(&pair.loads, lines).next_number();
+        let next = pair.writer.borrow().next_number();
+        assert_eq!(reader.clone().skip_to_end(), Ok(next - oldest));
+        let mut judge = Judge::new(oldest, pattern);
+        judge.finish(&mut reader, next);
+        assert_eq!(judge.lost, 0);
+    }
+}
+
+/// Wherever numbers and positions stand: past 2^32 events, and past 2^63 bytes.
 #[test]
 fn numbers_and_positions_wrap() {
     for number in [1, (1 << 32) - 3, (5 << 32) - 1, u64::MAX - 5] {
-        for position in [0, (1u64 << 32) - 128, u64::MAX - 255, (1 << 63) - 64] {
-            let position = position & !63;
-            let mut pair = pair(8, Cursor { position, number });
-            let mut judge = Judge::new(number, &[8, 64]);
-            for burst in [1u64, 2, 3, 20, 1, 50] {
-                for _ in 0..burst {
-                    publish(&mut pair.writer.borrow_mut(), &[8, 64]);
-                }
-                let next = pair.writer.borrow().next_number();
-                judge.finish(&mut pair.reader, next);
-            }
-            assert!(judge.lost > 0 && judge.read > 0);
+        for position in [0, (1u64 << 32) - 128, (1 << 63) - 64] {
+            let pair = pair(8, Cursor { position, number });
+            goes_on(pair.reader, &mut pair.writer.borrow_mut(), number);
         }
     }
+}
+
+/// A reader that stood near 2^63 wakes up where positions begin again.
+#[test]
+fn positions_wrap_at_the_end_of_64_bits() {
+    let memory = Memory::new(8);
+    let at = |position, number| Cursor { position, number };
+    let _first = writer(&Steps::new(&memory), 8, at((1 << 63) - 64, 1));
+    let mut reader = reader(&Steps::new(&memory), 8);
+    // All that happened meanwhile is a writer that stands there.
+    let mut late = writer(&Steps::new(&memory), 8, at(u64::MAX - 255, 101));
+    let found = reader.poll(&mut []).expect("a sound ring");
+    assert!(
+        matches!(found, EventPoll::Overrun(lost) if lost.count() == 100),
+        "{found:?}"
+    );
+    goes_on(reader, &mut late, 101);
+}
+
+/// Some events at a time, more and fewer than the ring holds: all are read, or told to be lost.
+fn goes_on(mut reader: Reader, writer: &mut Writer, number: u64) {
+    let mut judge = Judge::new(number, &[8, 64]);
+    for burst in [1u64, 2, 3, 20, 1, 50] {
+        (0..burst).for_each(|_| publish(writer, &[8, 64]));
+        judge.finish(&mut reader, writer.next_number());
+    }
+    assert!(judge.lost > 0 && judge.read > 0);
 }

@@ -6,7 +6,7 @@
  *   ping /tmp/echo.sock [COUNT]
  *
  * The payload is written in place and the reply is read in place: nothing is copied on the way.
- * The same program in other languages: examples/ping.rs, examples/cpp/ping.cpp.
+ * The same program in other languages: examples/ping.rs, examples/cpp/ping.cpp, examples/go/ping.
  */
 #define _POSIX_C_SOURCE 199309L /* clock_gettime */
 

@@ -12,8 +12,8 @@
 //
 // What it is not: fast beyond what Go's scheduler allows, pinned, or a boundary. A shard is one goroutine;
 // while it waits it yields to the host's goroutines, so that one processor is enough for both. It takes 4 KiB
-// pages, unless a host demands those of the machine's pool. It publishes no events: a host that asks for all
-// event rings gets none, and one that needs some is refused.
+// pages, unless a host demands those of the machine's pool. Handlers publish events ([Request.Publish])
+// where the engine was made with event rings ([WithEventRings]).
 //
 // Linux on amd64 and arm64; elsewhere [Listen] answers [errors.ErrUnsupported] and [New] panics.
 package enginetest

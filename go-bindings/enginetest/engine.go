@@ -36,10 +36,11 @@ type Counts struct {
 	Poisoned    uint64 // requests that were not tried again
 	Skipped     uint64 // visits to a lane whose replies had no room
 	ClosedLanes uint64 // lanes whose host wrote nonsense
+	Events      uint64 // published, in all rings
 }
 
 type counts struct {
-	requests, attached, resumed, refused, panics, poisoned, skipped, closedLanes atomic.Uint64
+	requests, attached, resumed, refused, panics, poisoned, skipped, closedLanes, events atomic.Uint64
 }
 
 // New starts an engine at a path of its own, in a new directory. It panics where that is not possible, as
@@ -101,7 +102,7 @@ func (e *Engine) Kill() {
 		e.gone.Add(1)
 		go func() {
 			defer e.gone.Done()
-			life.running.Wait()
+			life.bury()
 		}()
 	}
 }
@@ -164,7 +165,7 @@ func (e *Engine) Counts() Counts {
 	return Counts{
 		Requests: c.requests.Load(), Attached: c.attached.Load(), Resumed: c.resumed.Load(),
 		Refused: c.refused.Load(), Panics: c.panics.Load(), Poisoned: c.poisoned.Load(),
-		Skipped: c.skipped.Load(), ClosedLanes: c.closedLanes.Load(),
+		Skipped: c.skipped.Load(), ClosedLanes: c.closedLanes.Load(), Events: c.events.Load(),
 	}
 }
 

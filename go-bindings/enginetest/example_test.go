@@ -93,3 +93,32 @@ func ExampleEngine_Freeze() {
 	// true
 	// <nil>
 }
+
+// A handler that tells everybody: what it publishes is there before its reply is.
+func ExampleRequest_Publish() {
+	herald := func(request *enginetest.Request, reply []byte) ([]byte, enginetest.Status) {
+		if _, err := request.Publish(0, request.Kind, request.Payload); err != nil {
+			return reply, 1
+		}
+		return reply, enginetest.OK
+	}
+	engine := enginetest.New(herald, enginetest.WithEventRings(1, 4096))
+	defer engine.Close()
+	ctx := context.Background()
+	client, err := ironhoard.Dial(ctx, engine.Path(), ironhoard.WithEventRings(1))
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+	events, err := client.Events(0)
+	if err != nil {
+		panic(err)
+	}
+	defer events.Close()
+	if _, err := client.Call(ctx, 7, []byte("treasure found"), nil); err != nil {
+		panic(err)
+	}
+	event, found, err := events.Poll(make([]byte, events.PayloadLimit()))
+	fmt.Printf("event %d of kind %d: %s, %v, %v\n", event.Number, event.Kind, event.Payload, found, err)
+	// Output: event 1 of kind 7: treasure found, true, <nil>
+}

@@ -19,6 +19,9 @@ type Request struct {
 	HostID uint64
 	// Payload is a copy that belongs to the handler until it returns.
 	Payload []byte
+
+	publish   func(ring int, kind uint16, payload []byte) (uint64, error) // nil where no engine runs
+	nextEvent func(ring int) uint64
 }
 
 // Handler answers one request: it appends the reply's payload to reply, which is empty and has room for

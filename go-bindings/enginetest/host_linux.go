@@ -58,7 +58,7 @@ func (h *host) open(made *offer, hello *wire.Hello) *wire.Refusal {
 	for index, part := range parts {
 		serving := h.life.shards[index]
 		h.life.start(func() { part.doorbell.listen(serving) })
-		if !serving.post(func(s *shard) { s.parts = append(s.parts, part) }) {
+		if !serving.post(func(s *shard) { s.take(part) }) {
 			h.returned()
 		}
 	}
@@ -70,7 +70,8 @@ func (h *host) split() ([]*part, error) {
 	parts := make([]*part, len(h.life.shards))
 	for index := range parts {
 		flag := h.reply.Word(layout.ShardLinesOffset + layout.Line*uint64(index))
-		parts[index] = &part{host: h, sleeper: newSleeper(flag), doorbell: h.doorbells[index]}
+		parts[index] = &part{host: h, sleeper: newSleeper(flag), doorbell: h.doorbells[index],
+			ears: h.ears(uint32(index))}
 	}
 	for index, shard := range h.terms.LaneShards {
 		part := parts[shard]

@@ -23,15 +23,48 @@ func (s *settings) judge(hello *wire.Hello) *wire.Refusal {
 		return refuse(wire.Feature, "the host demands the features %#x and this engine has none: "+
 			"update the engine, or do without them", hello.MustUnderstand)
 	case hello.Role != wire.RoleHost && hello.Role != wire.RoleEvents:
-		return refuse(wire.Role, "this engine attaches hosts only, not the role %d: say role 1, host", hello.Role)
-	case hello.Role == wire.RoleEvents,
-		hello.Wishes.EventRings != 0 && hello.Wishes.EventRings != wire.AllEventRings:
-		return refuse(wire.EventRings, "this engine has no event rings: ask for 0")
+		return refuse(wire.Role, "this engine does not attach the role %d: say role 1, host, or role 3, events only",
+			hello.Role)
 	}
 	if refusal := s.judgeService(&hello.Wishes); refusal != nil {
 		return refusal
 	}
+	granted, ok := s.grantEvents(hello.Wishes.EventRings)
+	if !ok {
+		refusal := refuse(wire.EventRings, "%d event rings are wished for and this engine has %d: ask for fewer, "+
+			"or for all there are", hello.Wishes.EventRings, granted)
+		refusal.Limit = uint64(granted)
+		return refusal
+	}
+	if hello.Role == wire.RoleEvents {
+		return judgeReader(&hello.Wishes, granted)
+	}
 	return s.judgeSizes(&hello.Wishes)
+}
+
+// grantEvents is how many event rings a host gets that wishes for wished; where there are not so many, false
+// and how many there are.
+func (s *settings) grantEvents(wished uint32) (uint32, bool) {
+	there := s.shards * s.eventRings
+	if wished == wire.AllEventRings {
+		return there, true
+	}
+	return min(wished, there), wished <= there
+}
+
+// judgeReader is about who reads events only: it has no lanes, and something to read.
+func judgeReader(wishes *wire.Wishes, granted uint32) *wire.Refusal {
+	switch {
+	case wishes.Lanes != 0:
+		return refuse(wire.Lanes, "%d lanes are wanted and the role is events only: ask for 0, or say role 1, host",
+			wishes.Lanes)
+	case wishes.RequestCapacity != 0 || wishes.ReplyCapacity != 0:
+		return refuse(wire.Capacity, "capacities are wanted without lanes: say 0 for both")
+	case granted == 0:
+		return refuse(wire.EventRings, "the role is events only and there is no event ring to read: attach as a "+
+			"host, or start the engine with event rings")
+	}
+	return nil
 }
 
 func (s *settings) judgeUID(uid uint32) *wire.Refusal {
@@ -73,11 +106,12 @@ func (s *settings) judgeSizes(wishes *wire.Wishes) *wire.Refusal {
 }
 
 // judgeResume is about RESUME itself; the region behind it is looked at by keptRegion.
-func (s *settings) judgeResume(resume *wire.Resume) *wire.Refusal {
+func (s *settings) judgeResume(hello *wire.Hello) *wire.Refusal {
+	resume := hello.Resume
 	switch {
 	case resume == nil:
 		return nil
-	case s.state != "":
+	case s.state != "" && hello.Wishes.Lanes != 0: // who has no lanes has nothing that died with the state
 		return refuse(wire.ResumeDeclined,
 			"this engine cannot take up what the last one left: %s; attach anew", s.state)
 	case resume.Epoch < 2:

@@ -27,6 +27,7 @@ type life struct {
 	counts   *counts
 	place    *place
 	shards   []*shard
+	events   *eventRings
 	running  sync.WaitGroup // every goroutine of this life
 
 	mu       sync.Mutex
@@ -42,15 +43,23 @@ type file struct{ device, inode uint64 }
 
 func begin(path string, handler Handler, s settings, c *counts) (*life, error) {
 	s.membarrier = s.membarrier && sys.RegisterMembarrier()
-	place, err := listenAt(path, 0o600)
+	events, err := makeEvents(&s)
 	if err != nil {
 		return nil, err
 	}
-	l := &life{
-		settings: s, counts: c, place: place, hosts: map[*host]struct{}{}, served: map[file]*host{},
+	place, err := listenAt(path, 0o600)
+	if err != nil {
+		events.close()
+		return nil, err
 	}
-	for range s.shards {
-		l.shards = append(l.shards, &shard{life: l, handler: handler, bell: make(chan struct{}, 1)})
+	l := &life{
+		settings: s, counts: c, place: place, events: events,
+		hosts: map[*host]struct{}{}, served: map[file]*host{},
+	}
+	for index := range s.shards {
+		shard := &shard{life: l, handler: handler, bell: make(chan struct{}, 1), events: events.of(index)}
+		shard.request.publish, shard.request.nextEvent = shard.publish, shard.nextEvent
+		l.shards = append(l.shards, shard)
 	}
 	l.running.Add(len(l.shards))
 	for _, shard := range l.shards {
@@ -189,8 +198,14 @@ func (l *life) halt() {
 	}
 	l.place.leave()
 	l.place.listener.Close()
-	l.running.Wait()
+	l.bury()
 	l.place.close()
+}
+
+// bury waits until nothing of this life runs any more, and frees what all of it shared.
+func (l *life) bury() {
+	l.running.Wait()
+	l.events.close()
 }
 
 // die ends as kill -9 does: nothing more is written, nobody is told, the socket's file stays. The gates of

@@ -24,6 +24,7 @@ type offer struct {
 	reply      *region.Mapping
 	doorbells  []*doorbell
 	toHost     []int // descriptors for WELCOME, in its order; closed when it is said
+	lent       []int // those of the event rings, behind them; the life's
 }
 
 // drop gives back all that was taken, where the conversation ended badly.
@@ -72,7 +73,10 @@ func (l *life) prepare(o *offer, hello *wire.Hello, kept int) *wire.Refusal {
 	if refusal == nil {
 		refusal = o.makeDoorbells()
 	}
-	o.terms.Descriptors = uint32(len(o.toHost))
+	if granted, ok := s.grantEvents(wishes.EventRings); ok {
+		l.events.offer(o, granted)
+	}
+	o.terms.Descriptors = uint32(len(o.toHost) + len(o.lent))
 	return refusal
 }
 

@@ -22,12 +22,15 @@ type settings struct {
 	maxLanes     uint32
 	maxCapacity  uint64
 	largestReply int
-	state        string
-	membarrier   bool
-	poisonAfter  uint32
-	silence      time.Duration
-	patience     time.Duration
-	logger       *slog.Logger
+	// Of each shard.
+	eventRings    uint32
+	eventCapacity uint64
+	state         string
+	membarrier    bool
+	poisonAfter   uint32
+	silence       time.Duration
+	patience      time.Duration
+	logger        *slog.Logger
 }
 
 func settingsOf(options []Option) settings {
@@ -79,6 +82,15 @@ func WithMaxCapacity(bytes uint64) Option { return func(s *settings) { s.maxCapa
 // room for the largest, so a small bound lets a reply ring be used to its end. Where nobody says otherwise
 // the bound is that of the ring: an eighth of its capacity.
 func WithLargestReply(bytes int) Option { return func(s *settings) { s.largestReply = max(0, bytes) } }
+
+// WithEventRings gives each shard count event rings of so many bytes, a power of two from 4 KiB to 1 GiB:
+// [Request.Publish] writes them, and every host that wishes reads them. An engine has at most 48, over all
+// shards; what cannot be is an error of [Listen]. None where nobody says otherwise.
+func WithEventRings(count int, capacity uint64) Option {
+	return func(s *settings) {
+		s.eventRings, s.eventCapacity = uint32(min(max(0, count), layout.MaxEventRings+1)), capacity
+	}
+}
 
 // WithState declares that the handler keeps state which dies with the engine: hosts may not resume after
 // [Engine.Kill], and are told reason. Where nobody says so they may: the handler's closure lives on in

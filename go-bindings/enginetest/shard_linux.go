@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ironhoard/ironhoard/go-bindings/internal/event"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
@@ -46,6 +47,7 @@ type shard struct {
 
 	// The rest belongs to the goroutine, under gate.
 	parts   []*part
+	events  []*event.Writer
 	haltAt  time.Time // where it is not zero: answer what is committed, until then
 	request Request
 	scratch []byte
@@ -58,6 +60,7 @@ type part struct {
 	host     *host
 	lanes    []*lane
 	used     []*lane
+	ears     []*ear // of those who wait for this shard's events
 	sleeper  sleeper
 	doorbell *doorbell
 }
@@ -86,7 +89,7 @@ func (s *shard) end() {
 	for _, part := range s.parts {
 		part.host.returned()
 	}
-	s.parts = nil
+	s.parts, s.events = nil, nil
 	s.gate.Unlock()
 	s.life.running.Done()
 }
@@ -198,6 +201,7 @@ func (s *shard) handle(l *lane, record *ring.Record) ([]byte, Status) {
 	}
 	s.request = Request{
 		Kind: record.Kind, Number: record.Number, Lane: l.index, HostID: l.host.terms.HostID, Payload: s.scratch,
+		publish: s.request.publish, nextEvent: s.request.nextEvent,
 	}
 	s.current = l
 	s.gate.Unlock()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -56,7 +57,7 @@ func (h *host) attach() *wire.Refusal {
 	}
 	for _, judge := range []func() *wire.Refusal{
 		func() *wire.Refusal { return h.life.settings.judge(hello) },
-		func() *wire.Refusal { return h.life.settings.judgeResume(hello.Resume) },
+		func() *wire.Refusal { return h.life.settings.judgeResume(hello) },
 		func() *wire.Refusal { return h.life.serve(h, kept) },
 	} {
 		if refusal == nil {
@@ -83,7 +84,7 @@ func (h *host) attach() *wire.Refusal {
 
 // agree says WELCOME, hears MAPPED, and looks whether the host's region may be believed.
 func (h *host) agree(made *offer) *wire.Refusal {
-	if refusal := h.tell(made.terms.Encode(), made.toHost...); refusal != nil {
+	if refusal := h.tell(made.terms.Encode(), slices.Concat(made.toHost, made.lent)...); refusal != nil {
 		return refusal
 	}
 	made.closeToHost()

@@ -18,6 +18,7 @@ func begin(string, Handler, settings, *counts) (*life, error) {
 }
 
 func (*life) die()           {}
+func (*life) bury()          {}
 func (*life) halt()          {}
 func (*life) closeGates()    {}
 func (*life) openGates()     {}

@@ -106,6 +106,11 @@ impl Events {
         self.told.replace(published) != published
     }
 
+    /// A host came whose waiters nobody has looked at: as if something had been published just now.
+    pub(super) fn renew(&self) {
+        self.told.set(self.published.get().wrapping_sub(1));
+    }
+
     /// Events published since this was last asked.
     pub(super) fn take_count(&self) -> u64 {
         let published = self.published.get();

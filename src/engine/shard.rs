@@ -260,6 +260,10 @@ impl<H: Handler> Shard<H> {
             match mail {
                 ToShard::Serve(host) => {
                     self.parker.watch(&host);
+                    if !host.ears.is_empty() {
+                        // They may sleep since before: what was published then was not rung for.
+                        self.events.renew();
+                    }
                     self.hosts.push(host);
                 }
                 ToShard::Leave(key) => self.leave(key),

@@ -82,7 +82,18 @@ pub struct EventReader<W, C> {
     control: C,
     geometry: Geometry,
     next: Cursor,
-    fault: Option<EventCorrupt>,
+    standing: Standing,
+}
+
+/// Whether a reader has a place in the ring.
+#[derive(Clone, Copy)]
+enum Standing {
+    /// Not yet: the place to begin changed at each try to read it.
+    Nowhere,
+    /// It stands at `next`.
+    Placed,
+    /// The writer wrote nonsense: for good.
+    Corrupt(EventCorrupt),
 }
 
 impl<W: Words, C: ControlWords> EventReader<W, C> {
@@ -98,14 +109,9 @@ impl<W: Words, C: ControlWords> EventReader<W, C> {
             control,
             geometry,
             next: Cursor::START,
-            fault: None,
+            standing: Standing::Nowhere,
         };
-        if let Some(at) = reader.rejoin_pair() {
-            reader.next = at;
-            if at.position % LINE as u64 != 0 {
-                let _ = reader.fail(rejoin_fault(at));
-            }
-        }
+        let _ = reader.begin(); // without a place, and with a fault, the first poll says so
         Ok(reader)
     }
 
@@ -130,8 +136,8 @@ impl<W: Words, C: ControlWords> EventReader<W, C> {
     /// ```
     #[inline]
     pub fn poll(&mut self, buffer: &mut [u8]) -> Result<EventPoll, EventCorrupt> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
+        if !self.stands()? {
+            return Ok(EventPoll::Empty);
         }
         for _ in 0..LOOKS {
             let (found, event) = self.look(buffer);
@@ -157,9 +163,12 @@ impl<W: Words, C: ControlWords> EventReader<W, C> {
     }
 
     /// Is there something for [`EventReader::poll`] to answer: an event, an overrun or an error? A look at
-    /// two words; copies nothing.
+    /// two words; copies nothing. A new reader that has found no place to begin has news: it needs a poll.
     #[inline]
     pub fn has_news(&mut self) -> bool {
+        if !matches!(self.standing, Standing::Placed) {
+            return true;
+        }
         let offset = self.next.position & (self.geometry.capacity - 1);
         let header = self.words.observe((offset / 8) as usize); // `commit`
         self.control.acquire_fence(); // `overrun`, with the writer's fence
@@ -170,9 +179,7 @@ impl<W: Words, C: ControlWords> EventReader<W, C> {
         } = self.geometry;
         let number = self.next.number;
         let found = meaning(header, number, capacity - offset, capacity, payload_limit);
-        found != Meaning::Empty
-            || is_behind(self.next.position, overwritten)
-            || self.fault.is_some()
+        found != Meaning::Empty || is_behind(self.next.position, overwritten)
     }
 
     /// Passes over all that is there; what comes from now on is next. Returns how many events were
@@ -189,6 +196,9 @@ impl<W: Words, C: ControlWords> EventReader<W, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn skip_to_end(&mut self) -> Result<u64, EventCorrupt> {
+        if !self.stands()? {
+            return Ok(0);
+        }
         let before = self.next.number;
         // The writer may be at work meanwhile: twice what a ring can hold is enough.
         for _ in 0..2 * self.geometry.capacity / LINE as u64 {
@@ -199,7 +209,7 @@ impl<W: Words, C: ControlWords> EventReader<W, C> {
         Ok(self.next.number.wrapping_sub(before))
     }
 
-    /// The number of the event that comes next.
+    /// The number of the event that comes next; 1 while a new reader has found no place to begin.
     pub fn next_number(&self) -> u64 {
         self.next.number
     }
@@ -207,6 +217,32 @@ impl<W: Words, C: ControlWords> EventReader<W, C> {
     /// The largest payload of an event, in bytes.
     pub fn payload_limit(&self) -> u32 {
         self.geometry.payload_limit
+    }
+
+    /// Has this reader a place in the ring? A new one looks for it.
+    #[inline(always)]
+    fn stands(&mut self) -> Result<bool, EventCorrupt> {
+        match self.standing {
+            Standing::Placed => Ok(true),
+            Standing::Nowhere => self.begin(),
+            Standing::Corrupt(fault) => Err(fault),
+        }
+    }
+
+    /// A new reader goes where one that is overrun goes on, and loses nothing by it. Says whether that
+    /// place could be read.
+    #[cold]
+    fn begin(&mut self) -> Result<bool, EventCorrupt> {
+        let Some(at) = self.rejoin_pair() else {
+            return Ok(false);
+        };
+        // No ring comes as far as 2^63 bytes.
+        if at.position % LINE as u64 != 0 || (at.position as i64) < 0 {
+            return Err(self.fail(rejoin_fault(at)));
+        }
+        self.next = at;
+        self.standing = Standing::Placed;
+        Ok(true)
     }
 
     /// Reads what lies at the next position, a record with a copy of its payload. Believes nothing.
@@ -293,14 +329,16 @@ impl<W: Words, C: ControlWords> EventReader<W, C> {
         None
     }
 
-    /// The first fault stays.
+    /// Notes a fault. It stays: nothing is looked at behind it.
     #[cold]
     fn fail(&mut self, what: EventFault) -> EventCorrupt {
-        *self.fault.get_or_insert(EventCorrupt {
+        let fault = EventCorrupt {
             position: self.next.position,
             number: self.next.number,
             what,
-        })
+        };
+        self.standing = Standing::Corrupt(fault);
+        fault
     }
 }
 

@@ -1,9 +1,9 @@
-//! An event ring in a host: open, poll, wait, close.
+//! An event ring in a host: open, poll, wait, sleep in an event loop, close.
 //!
 //! An answer that has something to say beyond its name (which numbers are lost, which life begins) is a
 //! success with an output, so that a status alone never has more to it.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
 use super::border::{border, value_border};
@@ -11,14 +11,25 @@ use super::handle::{exclusive, shared, Handle, Mark, Shelf};
 use super::host::ih_host;
 use super::input::{bytes_mut, give, output};
 use super::status::ih_status::{self, IH_EMPTY};
+use super::watch::watch_of;
 use crate::event::{Event, Lost};
-use crate::host::{EventAnswer, EventReceiver};
+use crate::host::{EventAnswer, EventReceiver, Watch};
 
 /// A host's reader of one event ring: one thread at a time.
 #[repr(C)] // begins with its mark
 pub struct ih_events {
     mark: Mark,
     receiver: EventReceiver,
+    /// What [`ih_events_fd`] made.
+    watch: Option<Watch>,
+}
+
+impl Drop for ih_events {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            self.receiver.unwatch(&watch);
+        }
+    }
 }
 
 impl Handle for ih_events {
@@ -107,6 +118,7 @@ pub unsafe extern "C" fn ih_events_open(
         let handle = ih_events {
             mark: Mark::live::<ih_events>(),
             receiver: host.host().events(ring)?,
+            watch: None,
         };
         // SAFETY: not null; the caller's to write.
         unsafe { place.write(EVENTS.put(handle)) };
@@ -158,6 +170,50 @@ pub unsafe extern "C" fn ih_events_wait(events: *mut ih_events, deadline_ns: u64
             true => Ok(()),
             false => Err(IH_EMPTY.into()),
         }
+    })
+}
+
+/// For an event loop, as ih_consumer_fd; it ends with ih_events_close.
+#[no_mangle]
+pub unsafe extern "C" fn ih_events_fd(events: *mut ih_events, fd: *mut c_int) -> ih_status {
+    border(|| {
+        // SAFETY: what the header asks for.
+        let events = unsafe { exclusive(events)? };
+        let place = output(fd)?;
+        let watch = match &events.watch {
+            Some(watch) => watch,
+            None => events.watch.insert(events.receiver.watch()?),
+        };
+        // SAFETY: not null; the caller's to write.
+        unsafe { place.write(watch.fd()) };
+        Ok(())
+    })
+}
+
+/// As ih_consumer_arm, before sleeping on it.
+#[no_mangle]
+pub unsafe extern "C" fn ih_events_arm(events: *mut ih_events, ready: *mut c_int) -> ih_status {
+    border(|| {
+        // SAFETY: what the header asks for.
+        let events = unsafe { exclusive(events)? };
+        let place = output(ready)?;
+        let watch = watch_of(&mut events.watch, "ih_events_fd")?;
+        let found = events.receiver.arm(watch)?;
+        // SAFETY: not null; the caller's to write.
+        unsafe { place.write(found.into()) };
+        Ok(())
+    })
+}
+
+/// As ih_consumer_disarm, after sleeping on it.
+#[no_mangle]
+pub unsafe extern "C" fn ih_events_disarm(events: *mut ih_events) -> ih_status {
+    border(|| {
+        // SAFETY: what the header asks for.
+        let events = unsafe { exclusive(events)? };
+        let watch = watch_of(&mut events.watch, "ih_events_fd")?;
+        events.receiver.disarm(watch)?;
+        Ok(())
     })
 }
 

@@ -10,11 +10,11 @@ use super::input::output;
 use super::status::ih_status;
 use crate::host::Watch;
 
-/// The watch that [`ih_consumer_fd`] made.
-fn watch_of(watch: &mut Option<Watch>) -> Outcome<&mut Watch> {
+/// The watch that the function `maker` made.
+pub(super) fn watch_of<'a>(watch: &'a mut Option<Watch>, maker: &str) -> Outcome<&'a mut Watch> {
     watch.as_mut().ok_or_else(|| {
         bad_argument(format_args!(
-            "nobody has asked for this consumer's descriptor: call ih_consumer_fd first"
+            "nobody has asked for the descriptor: call {maker} first"
         ))
     })
 }
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn ih_consumer_arm(
         let consumer = unsafe { exclusive(consumer)? };
         let place = output(ready)?;
         consumer.must_be_released()?;
-        let watch = watch_of(&mut consumer.watch)?;
+        let watch = watch_of(&mut consumer.watch, "ih_consumer_fd")?;
         let found = consumer.receiver.arm(watch)?;
         // SAFETY: not null; the caller's to write.
         unsafe { place.write(found.into()) };
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn ih_consumer_disarm(consumer: *mut ih_consumer) -> ih_st
     border(|| {
         // SAFETY: what the header asks for.
         let consumer = unsafe { exclusive(consumer)? };
-        let watch = watch_of(&mut consumer.watch)?;
+        let watch = watch_of(&mut consumer.watch, "ih_consumer_fd")?;
         consumer.receiver.disarm(watch)?;
         Ok(())
     })

@@ -72,11 +72,11 @@ pub enum EventAnswer {
 /// # Ok::<(), ironhoard::host::HostError>(())
 /// ```
 pub struct EventReceiver {
-    shared: Arc<HostShared>,
-    ring: u32,
+    pub(super) shared: Arc<HostShared>,
+    pub(super) ring: u32,
     link: Arc<Link>,
     reader: MemoryEventReader,
-    sleeper: Sleeper<MemoryFlag>,
+    pub(super) sleeper: Sleeper<MemoryFlag>,
     next: MemoryFlag,
 }
 
@@ -113,10 +113,7 @@ impl EventReceiver {
             return Err(HostError::Forked);
         }
         match self.reader.poll(payload) {
-            Ok(EventPoll::Event(event)) => {
-                self.next.store(event.number.wrapping_add(1)); // no partner: for who looks on
-                Ok(EventAnswer::Event(event))
-            }
+            Ok(EventPoll::Event(event)) => Ok(self.event(event)),
             Ok(EventPoll::Overrun(lost)) => Ok(self.overrun(lost)),
             found => {
                 if self.shared.epoch() != self.link.epoch() || self.shared.has_trouble() {
@@ -179,6 +176,12 @@ impl EventReceiver {
         self.ring
     }
 
+    #[inline(always)]
+    fn event(&mut self, event: Event) -> EventAnswer {
+        self.next.store(event.number.wrapping_add(1)); // no partner: for who looks on
+        EventAnswer::Event(event)
+    }
+
     #[cold]
     fn overrun(&mut self, lost: Lost) -> EventAnswer {
         let counter = &self.shared.lost_events;
@@ -188,7 +191,7 @@ impl EventReceiver {
     }
 
     /// Is there something for `poll` to answer?
-    fn has_news(&mut self) -> Result<bool, HostError> {
+    pub(super) fn has_news(&mut self) -> Result<bool, HostError> {
         if self.shared.mark.is_child() {
             return Err(HostError::Forked);
         }
@@ -218,7 +221,7 @@ impl EventReceiver {
     fn follow(&mut self, payload: &mut [u8]) -> Result<EventAnswer, HostError> {
         let last = self.reader.poll(payload); // published between the look and the death
         match last {
-            Ok(EventPoll::Event(event)) => return Ok(EventAnswer::Event(event)),
+            Ok(EventPoll::Event(event)) => return Ok(self.event(event)),
             Ok(EventPoll::Overrun(lost)) => return Ok(self.overrun(lost)),
             Ok(EventPoll::Empty) | Err(_) => {}
         }
@@ -253,4 +256,52 @@ fn reader(link: &Link, ring: u32) -> Result<MemoryEventReader, HostError> {
     let geometry = Geometry::new(capacity).expect("checked at attach");
     let reader = EventReader::new(words, control, geometry);
     Ok(reader.expect("words and geometry are of one layout"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, EngineOptions, Handler, Reply, Request, Status};
+    use crate::host::{Host, HostOptions};
+    use crate::wait::WaitStrategy;
+
+    /// Publishes an event for each request.
+    struct Herald;
+
+    impl Handler for Herald {
+        fn handle(&mut self, request: &Request<'_>, _: &mut Reply<'_>) -> Status {
+            request.event(0, 8).expect("there is room").publish(1);
+            Status::OK
+        }
+    }
+
+    /// An event that came between a poll and the engine's death is told by the last look: who looks on
+    /// must hear of it as of any other.
+    #[test]
+    fn who_looks_on_hears_of_the_last_event() {
+        let name = format!("ironhoard-last-event-{}.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let options = EngineOptions::new(&path)
+            .wait(WaitStrategy::Yield(Duration::from_millis(1)))
+            .event_rings(1, 4096);
+        let engine = Engine::bind(options).expect("bound");
+        let stop = engine.stop_handle();
+        let engine = std::thread::spawn(move || engine.run(|_| Herald).expect("ran"));
+        let mut options = HostOptions::default();
+        options.wishes.event_rings = 1;
+        let host = Host::attach_with(&path, options).expect("attached");
+        let mut events = host.events(0).expect("a ring");
+        assert_eq!(events.poll(&mut []).expect("sound"), EventAnswer::Empty);
+        let mut lane = host.lane().expect("a lane");
+        let reply = lane.call(1, &[], &mut [], Duration::from_secs(20));
+        reply.expect("answered");
+        let last = events.follow(&mut []).expect("sound");
+        assert!(
+            matches!(last, EventAnswer::Event(event) if event.number == 1),
+            "{last:?}"
+        );
+        assert_eq!(events.next.load(), 2);
+        stop.stop();
+        engine.join().expect("no panic");
+    }
 }

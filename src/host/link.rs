@@ -38,6 +38,12 @@ impl Link {
         &self.doorbells[self.shard(lane) as usize]
     }
 
+    /// The doorbell on which waiters on event ring `ring` are rung, if this engine has that.
+    pub(super) fn event_doorbell(&self, ring: u32) -> Option<&OwnedFd> {
+        let ring = self.terms.events.rings.get(ring as usize)?;
+        Some(&self.doorbells[ring.shard as usize])
+    }
+
     pub(super) fn shard(&self, lane: u32) -> u32 {
         self.terms.lane_shards[lane as usize] as u32
     }

@@ -1,12 +1,13 @@
-//! A lane's consumer in an event loop of the program's own: a descriptor to sleep on.
+//! A lane's consumer, or a receiver of events, in an event loop of the program's own: a descriptor to
+//! sleep on.
 //!
 //! Doorbells change when another engine takes over, and other threads of the host may sleep on the same
-//! ones. So what the event loop gets is an epoll instance, which lasts as long as the lane:
+//! ones. So what the event loop gets is an epoll instance, which lasts as long as the lane or the receiver:
 //!
 //! ```text
 //!   the program's epoll, poll, libuv …
 //!     └─ watch: an epoll instance
-//!          ├─ the doorbell of the lane's shard, in this epoch
+//!          ├─ the doorbell of the lane's or the event ring's shard, in this epoch
 //!          └─ news: an event counter of this process
 //! ```
 //!
@@ -20,10 +21,19 @@ use rustix::event::{epoll, eventfd, EventfdFlags};
 use rustix::net::{recv, RecvFlags};
 
 use super::error::HostError;
+use super::events::EventReceiver;
 use super::link::Link;
 use super::receiver::ReplyReceiver;
+use super::shared::HostShared;
 use crate::sys::barrier::Barrier;
 use crate::wait::Doze;
+
+/// Whose doorbell it is.
+#[derive(Clone, Copy)]
+enum Source {
+    Lane(u32),
+    EventRing(u32),
+}
 
 /// What an event loop sleeps on.
 pub(crate) struct Watch {
@@ -31,17 +41,25 @@ pub(crate) struct Watch {
     news: Arc<OwnedFd>,
     /// The link whose doorbell is in the instance.
     link: Arc<Link>,
-    lane: u32,
+    source: Source,
 }
 
 impl Watch {
-    fn new(lane: u32, link: Arc<Link>) -> std::io::Result<Self> {
+    fn new(source: Source, shared: &HostShared) -> Result<Self, HostError> {
+        living(shared)?;
+        let watch = Self::listening(source, shared.newest_link())
+            .map_err(HostError::kernel("an epoll instance"))?;
+        shared.nap.add_watch(watch.news.clone());
+        Ok(watch)
+    }
+
+    fn listening(source: Source, link: Arc<Link>) -> std::io::Result<Self> {
         let news = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
         let watch = Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             news: Arc::new(news),
             link,
-            lane,
+            source,
         };
         let any = epoll::EventData::new_u64(0);
         epoll::add(&watch.epoll, &*watch.news, any, epoll::EventFlags::IN)?;
@@ -54,30 +72,65 @@ impl Watch {
         self.epoll.as_raw_fd()
     }
 
+    /// The doorbell; none where this engine has no such event ring, which the next poll will tell.
+    fn doorbell(&self) -> Option<&OwnedFd> {
+        match self.source {
+            Source::Lane(lane) => Some(self.link.doorbell(lane)),
+            Source::EventRing(ring) => self.link.event_doorbell(ring),
+        }
+    }
+
     fn listen(&self) -> std::io::Result<()> {
-        let doorbell = self.link.doorbell(self.lane);
         let any = epoll::EventData::new_u64(0);
-        Ok(epoll::add(
-            &self.epoll,
-            doorbell,
-            any,
-            epoll::EventFlags::IN,
-        )?)
+        if let Some(doorbell) = self.doorbell() {
+            epoll::add(&self.epoll, doorbell, any, epoll::EventFlags::IN)?;
+        }
+        Ok(())
     }
 
     /// A doorbell that is hung up would ring for ever; what follows is told by the tender.
     fn forget(&self) {
-        let _ = epoll::delete(&self.epoll, self.link.doorbell(self.lane));
+        if let Some(doorbell) = self.doorbell() {
+            let _ = epoll::delete(&self.epoll, doorbell);
+        }
     }
 
-    /// Listens to the doorbell of `newest` from now on.
-    fn follow(&mut self, newest: Arc<Link>) -> std::io::Result<()> {
-        if newest.epoch() == self.link.epoch() {
-            return Ok(());
+    /// Listens to the doorbell of the newest engine from now on; returns its link.
+    fn follow(&mut self, shared: &HostShared) -> Result<Arc<Link>, HostError> {
+        living(shared)?;
+        let newest = shared.newest_link();
+        if newest.epoch() != self.link.epoch() {
+            self.forget();
+            self.link = newest.clone();
+            self.listen()
+                .map_err(HostError::kernel("to watch a doorbell"))?;
         }
-        self.forget();
-        self.link = newest;
-        self.listen()
+        Ok(newest)
+    }
+
+    /// Silences the descriptor, and tells whoever else the ring may have been for.
+    fn silence(&self, shared: &HostShared) {
+        let _ = rustix::io::read(&*self.news, &mut [0u8; 8]);
+        let mut bytes = [0u8; 64];
+        let doorbell = self.doorbell();
+        match doorbell.map(|bell| recv(bell, &mut bytes, RecvFlags::DONTWAIT)) {
+            Some(Ok((0, _))) => self.forget(),
+            Some(Ok(_)) => shared.nap.tell_others(&self.news),
+            Some(Err(_)) | None => {}
+        }
+    }
+
+    fn end(&self, shared: &HostShared) {
+        if !shared.mark.is_child() {
+            shared.nap.remove_watch(&self.news);
+        }
+    }
+}
+
+fn living(shared: &HostShared) -> Result<(), HostError> {
+    match shared.mark.is_child() {
+        true => Err(HostError::Forked),
+        false => Ok(()),
     }
 }
 
@@ -87,20 +140,12 @@ impl ReplyReceiver {
     /// # Errors
     /// [`HostError::Forked`]; [`HostError::Kernel`] where there are no descriptors left.
     pub(crate) fn watch(&self) -> Result<Watch, HostError> {
-        if self.shared.mark.is_child() {
-            return Err(HostError::Forked);
-        }
-        let watch = Watch::new(self.index, self.shared.newest_link())
-            .map_err(HostError::kernel("an epoll instance"))?;
-        self.shared.nap.add_watch(watch.news.clone());
-        Ok(watch)
+        Watch::new(Source::Lane(self.index), &self.shared)
     }
 
     /// Ends a watch.
     pub(crate) fn unwatch(&self, watch: &Watch) {
-        if !self.shared.mark.is_child() {
-            self.shared.nap.remove_watch(&watch.news);
-        }
+        watch.end(&self.shared);
     }
 
     /// Asks to be rung (label `doze`: raise, barrier, look), unless there is a reply, or an end that the
@@ -109,16 +154,9 @@ impl ReplyReceiver {
     /// # Errors
     /// [`HostError::Forked`]; [`HostError::Kernel`] where a new engine's doorbell can't be watched.
     pub(crate) fn arm(&mut self, watch: &mut Watch) -> Result<bool, HostError> {
-        if self.shared.mark.is_child() {
-            return Err(HostError::Forked);
-        }
-        let newest = self.shared.newest_link();
-        let membarrier = newest.terms.membarrier;
-        watch
-            .follow(newest)
-            .map_err(HostError::kernel("to watch a doorbell"))?;
+        let newest = watch.follow(&self.shared)?;
         self.sleeper().raise();
-        Barrier::agreed(membarrier).sleeper();
+        Barrier::agreed(newest.terms.membarrier).sleeper();
         let ready = self.has_reply().unwrap_or(true);
         if ready {
             self.sleeper().lower();
@@ -126,26 +164,55 @@ impl ReplyReceiver {
         Ok(ready)
     }
 
-    /// Silences the descriptor, and tells whoever else the ring may have been for.
+    /// Silences the descriptor.
     ///
     /// # Errors
     /// [`HostError::Forked`].
     pub(crate) fn disarm(&mut self, watch: &mut Watch) -> Result<(), HostError> {
-        if self.shared.mark.is_child() {
-            return Err(HostError::Forked);
-        }
+        living(&self.shared)?;
         self.sleeper().lower();
-        let _ = rustix::io::read(&*watch.news, &mut [0u8; 8]);
-        let mut bytes = [0u8; 64];
-        match recv(
-            watch.link.doorbell(watch.lane),
-            &mut bytes,
-            RecvFlags::DONTWAIT,
-        ) {
-            Ok((0, _)) => watch.forget(),
-            Ok(_) => self.shared.nap.tell_others(&watch.news),
-            Err(_) => {}
+        watch.silence(&self.shared);
+        Ok(())
+    }
+}
+
+impl EventReceiver {
+    /// As [`ReplyReceiver::watch`]; ends with [`EventReceiver::unwatch`].
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn watch(&self) -> Result<Watch, HostError> {
+        Watch::new(Source::EventRing(self.ring), &self.shared)
+    }
+
+    /// Ends a watch.
+    pub(crate) fn unwatch(&self, watch: &Watch) {
+        watch.end(&self.shared);
+    }
+
+    /// Asks to be rung (label `doze`: raise, barrier, look), unless there is something to poll.
+    ///
+    /// # Errors
+    /// As [`ReplyReceiver::arm`].
+    pub(crate) fn arm(&mut self, watch: &mut Watch) -> Result<bool, HostError> {
+        let newest = watch.follow(&self.shared)?;
+        self.sleeper.raise();
+        Barrier::agreed(newest.terms.membarrier).sleeper();
+        let ready = self.has_news().unwrap_or(true);
+        if ready {
+            self.sleeper.lower();
         }
+        Ok(ready)
+    }
+
+    /// Silences the descriptor.
+    ///
+    /// # Errors
+    /// [`HostError::Forked`].
+    pub(crate) fn disarm(&mut self, watch: &mut Watch) -> Result<(), HostError> {
+        living(&self.shared)?;
+        self.sleeper.lower();
+        watch.silence(&self.shared);
         Ok(())
     }
 }

@@ -1,7 +1,10 @@
-// Command ping calls an echo engine some times and says how long a round trip took.
+// Command ping sends requests of many sizes to an echo engine, compares every byte of every reply, and
+// tells how long a round trip takes.
 //
 //	cargo run --release --example echo_engine -- /tmp/echo.sock 1     in one terminal
-//	cd examples/go && go run ./ping /tmp/echo.sock                    in another
+//	cd examples/go && go run ./ping /tmp/echo.sock [COUNT]            in another
+//
+// The same program in other languages: examples/ping.rs, examples/c/ping.c, examples/cpp/ping.cpp.
 package main
 
 import (
@@ -10,7 +13,7 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ironhoard/ironhoard/go-bindings"
@@ -18,40 +21,53 @@ import (
 
 const (
 	kindEcho = 1
-	calls    = 10_000
+	largest  = 4096 // bytes of a payload
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("say where the engine is: ping /tmp/echo.sock")
+	count := uint64(100_000)
+	var err error
+	if len(os.Args) == 3 {
+		count, err = strconv.ParseUint(os.Args[2], 10, 32)
 	}
-	if err := run(os.Args[1]); err != nil {
-		log.Fatal(err)
+	if err != nil || len(os.Args) < 2 || len(os.Args) > 3 {
+		log.Fatal("usage: ping PATH [COUNT]")
+	}
+	if err := run(context.Background(), os.Args[1], uint32(count)); err != nil {
+		log.Fatal("ping: ", err)
 	}
 }
 
-func run(path string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
+func run(ctx context.Context, path string, count uint32) error {
 	client, err := ironhoard.Dial(ctx, path, ironhoard.WithName("ping"))
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-
-	request, reply := []byte("hello over shared memory"), make([]byte, 0, 64)
-	took := make([]time.Duration, 0, calls)
-	for range calls {
-		start := time.Now()
+	payload, reply := make([]byte, largest), make([]byte, 0, largest)
+	started := time.Now()
+	for ping := range count {
+		request := fill(payload, ping)
 		if reply, err = client.Call(ctx, kindEcho, request, reply[:0]); err != nil {
-			return err
+			return fmt.Errorf("call %d: %w", ping, err)
 		}
-		took = append(took, time.Since(start))
 		if !bytes.Equal(request, reply) {
-			return fmt.Errorf("the engine answered %q", reply)
+			return fmt.Errorf("reply %d is not its request", ping)
 		}
 	}
-	slices.Sort(took)
-	fmt.Printf("%d calls: p50 %v, p99 %v, longest %v\n", calls, took[calls/2], took[calls*99/100], took[calls-1])
+	fmt.Printf("%d round trips, %v each\n", count, time.Since(started)/time.Duration(max(1, count)))
 	return nil
+}
+
+// fill writes the payload of one ping: most are small, every eighth is up to 4 KiB, no neighbours are alike.
+func fill(payload []byte, ping uint32) []byte {
+	limit := uint32(64)
+	if ping%8 == 7 {
+		limit = largest
+	}
+	request := payload[:ping*2654435761%(limit+1)]
+	for index := range request {
+		request[index] = byte(ping*31 + uint32(index)*7)
+	}
+	return request
 }

@@ -20,7 +20,7 @@ import (
 
 // RunClient holds the Go host, at an engine that start starts, to what its documentation says.
 func RunClient(t *testing.T, start Start) {
-	for name, test := range merged(callTests, producerTests, endTests, gateTests, pageTests) {
+	for name, test := range merged(callTests, producerTests, endTests, gateTests, pageTests, readerTests) {
 		t.Run(name, func(t *testing.T) {
 			CheckLeaks(t)
 			test(t, start)

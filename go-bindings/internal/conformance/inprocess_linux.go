@@ -63,6 +63,11 @@ func option(setting string) (enginetest.Option, error) {
 		service, version, _ := strings.Cut(value, ":")
 		number, err := strconv.ParseUint(version, 10, 32)
 		return enginetest.WithService(service, uint32(number)), err
+	case "events":
+		var rings int
+		var capacity uint64
+		_, err := fmt.Sscanf(value, "%d:%d", &rings, &capacity)
+		return enginetest.WithEventRings(rings, capacity), err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the setting %q: %w", setting, err)
@@ -118,6 +123,24 @@ func (e *inProcess) answer(request *enginetest.Request, reply []byte) ([]byte, e
 			sum += uint64(value)
 		}
 		return binary.LittleEndian.AppendUint64(reply, sum), enginetest.OK
+	case KindPublish:
+		return publishEvents(request, reply)
 	}
 	return reply, 1
+}
+
+func publishEvents(request *enginetest.Request, reply []byte) ([]byte, enginetest.Status) {
+	count, size := binary.LittleEndian.Uint32(request.Payload), binary.LittleEndian.Uint32(request.Payload[4:])
+	payload, last := make([]byte, size), uint64(0)
+	for range count {
+		next := request.NextEvent(0)
+		for i := range payload {
+			payload[i] = byte(next + uint64(i))
+		}
+		var err error
+		if last, err = request.Publish(0, uint16(next), payload); err != nil {
+			return reply, 2
+		}
+	}
+	return binary.LittleEndian.AppendUint64(reply, last), enginetest.OK
 }

@@ -32,6 +32,7 @@ type RawHost struct {
 	reply     *region.Mapping
 	requestFD int
 	doorbells []int
+	events    []*region.Mapping // of the event rings that were granted
 }
 
 // connect begins a conversation that the end of the test closes.
@@ -54,7 +55,7 @@ func connect(t *testing.T, path string) *RawHost {
 // close gives everything back; nothing of the host may be touched any more.
 func (h *RawHost) close() {
 	h.conn.Close()
-	for _, mapping := range []*region.Mapping{h.request, h.reply} {
+	for _, mapping := range append(h.events, h.request, h.reply) {
 		if mapping != nil {
 			mapping.Release()
 		}
@@ -64,7 +65,7 @@ func (h *RawHost) close() {
 			syscall.Close(fd)
 		}
 	}
-	h.request, h.reply, h.doorbells, h.requestFD = nil, nil, nil, -1
+	h.request, h.reply, h.events, h.doorbells, h.requestFD = nil, nil, nil, nil, -1
 }
 
 // wishes are the least that a host can wish for.
@@ -118,7 +119,8 @@ func (h *RawHost) welcome(regions int) error {
 	if h.terms, err = wire.DecodeWelcome(received.Message); err != nil {
 		return err
 	}
-	if count := regions + int(h.terms.Shards); int(h.terms.Descriptors) != count {
+	shards := int(h.terms.Shards)
+	if count := regions + shards + len(h.terms.EventRings); int(h.terms.Descriptors) != count {
 		return fmt.Errorf("WELCOME states %d descriptors and %d belong to it", h.terms.Descriptors, count)
 	}
 	if err := received.Expect(int(h.terms.Descriptors)); err != nil {
@@ -132,9 +134,34 @@ func (h *RawHost) welcome(regions int) error {
 			return err
 		}
 	}
-	h.doorbells = fds[1:]
-	defer syscall.Close(fds[0])
-	return h.mapReply(fds[0])
+	h.doorbells = fds[1 : 1+shards : 1+shards]
+	defer func() {
+		for _, fd := range append(fds[1+shards:], fds[0]) {
+			syscall.Close(fd)
+		}
+	}()
+	return errors.Join(h.mapReply(fds[0]), h.mapEvents(fds[1+shards:]))
+}
+
+// mapEvents checks and maps the event rings that were granted.
+func (h *RawHost) mapEvents(fds []int) error {
+	for index, fd := range fds {
+		bytes := h.terms.EventRings[index].Bytes
+		_, err := region.Check(fd, bytes, region.WriteSealed)
+		if err := errors.Join(err, region.CheckAccess(fd, syscall.O_RDONLY)); err != nil {
+			return fmt.Errorf("event region %d: %w", index, err)
+		}
+		mapping, err := region.ReadOnly(fd, bytes)
+		if err != nil {
+			return err
+		}
+		h.events = append(h.events, mapping)
+		want := region.Header{Version: 1, Role: layout.RoleEvent, HostID: h.terms.Life, Epoch: uint64(index)}
+		if found, ok := mapping.ReadHeader(); !ok || found != want {
+			return fmt.Errorf("event region %d: the header is %+v, %v and must be %+v", index, found, ok, want)
+		}
+	}
+	return nil
 }
 
 func (h *RawHost) mapRequest() (err error) {

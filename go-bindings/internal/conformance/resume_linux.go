@@ -40,8 +40,11 @@ func (h *RawHost) introduce(path string, lanes ...wire.LaneResume) *RawHost {
 func (h *RawHost) sayResume(path string, resume *wire.Resume, fd int) *RawHost {
 	h.t.Helper()
 	next := connect(h.t, path)
-	wanted := wishes()
-	wanted.Lanes = uint32(len(h.terms.LaneShards))
+	wanted := eventsOnly()
+	if lanes := len(h.terms.LaneShards); lanes > 0 {
+		wanted = wishes()
+		wanted.Lanes = uint32(lanes)
+	}
 	next.say(wire.NewHello(wanted, resume).Encode(), fd)
 	return next
 }

@@ -15,6 +15,8 @@
 //	7     count u32    empty, after so many microseconds
 //	8     any          none: the engine dies in the middle of the request
 //	9     any          the sum of all bytes, u64
+//	10    count u32,   the number of the last of so many events of so many bytes, u64, published in
+//	      size u32     ring 0; the i-th byte of event n is (n + i) mod 256, its kind n mod 65536
 package conformance
 
 import "testing"
@@ -30,6 +32,7 @@ const (
 	KindSlow
 	KindDie
 	KindSum
+	KindPublish
 )
 
 // Engine is an engine under test. Nothing of it fails but through its test.
@@ -61,7 +64,7 @@ func Run(t *testing.T, start Start) {
 }
 
 // tests are all tests of the suite.
-var tests = merged(talkTests, recordTests, wakeTests, deathTests, resumeTests)
+var tests = merged(talkTests, recordTests, wakeTests, deathTests, resumeTests, eventTests)
 
 func merged(groups ...map[string]func(*testing.T, Start)) map[string]func(*testing.T, Start) {
 	all := map[string]func(*testing.T, Start){}

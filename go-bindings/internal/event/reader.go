@@ -1,4 +1,4 @@
-// Package event is the reading half of an event ring: copy a bounded length, then look whether it counts.
+// Package event is the event ring. Its reading half copies a bounded length, then looks whether it counts:
 //
 //	header ▸ bounded? ▸ copy ▸ acquire fence ▸ overwritten ≤ my position? ─ yes ─▶ believe
 //	                                                 └─ no ─▶ overrun: which numbers, where to go on
@@ -11,7 +11,8 @@
 // a fault that stays.
 //
 // What it costs: a copy of each payload, and one load of a word that changes each eighth of the ring. The
-// package is handed its words and knows nothing of files, pages or processes.
+// writing half ([Writer]) is that of engines for tests. The package is handed its words and knows nothing of
+// files, pages or processes.
 package event
 
 import (
@@ -54,7 +55,7 @@ type Answer struct {
 	Lost  Lost  // where Found is AnOverrun
 }
 
-// Control are the words of an event region besides the ring. Nothing is ever written to them here.
+// Control are the words of an event region besides the ring. The writer alone writes them.
 type Control struct {
 	Overwritten memory.Word    // all records that start before this position are lost
 	Sequence    memory.Word    // its parity says which pair counts

@@ -2,6 +2,8 @@
 #define _DEFAULT_SOURCE
 #include "children.h"
 
+#include <poll.h>
+
 #define CAPACITY IH_MIN_CAPACITY
 #define LIMIT (CAPACITY / 8 - 16) /* of a payload, at least */
 
@@ -339,6 +341,72 @@ static void lives(void) {
     leave();
 }
 
+static int is_readable(int fd, int milliseconds) {
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    return poll(&waiting, 1, milliseconds) == 1;
+}
+
+/* Arms, and sleeps on the descriptor until there is something to poll; else the ring was lost. */
+static void sleep_in_a_loop(int fd) {
+    int ready = 7;
+    OK(ih_events_arm(events, &ready));
+    CHECK(ready == 0 || ready == 1);
+    CHECK(ready == 1 || is_readable(fd, 20000));
+    OK(ih_events_disarm(events));
+}
+
+/* A descriptor to sleep on: rung for events, once armed, over the lives of engines. */
+static void watches(void) {
+    ih_host_options wishes;
+    ih_event event;
+    ih_status status;
+    int fd, again, ready, round;
+    pid_t engine = start_child("watch.sock", "1");
+    small_wishes(&wishes);
+    wishes.event_rings = 1;
+    host = attach_to("watch.sock", &wishes);
+    OK(ih_lane_take(host, &lane));
+    OK(ih_events_open(host, 0, &events));
+    FAILS(ih_events_arm(events, &ready), IH_ERROR_ARGUMENT); /* nobody asked for the descriptor */
+    FAILS(ih_events_disarm(events), IH_ERROR_ARGUMENT);
+    FAILS(ih_events_fd(events, NULL), IH_ERROR_NULL);
+    FAILS(ih_events_fd(NULL, &fd), IH_ERROR_NULL);
+    FAILS(ih_events_arm(NULL, &ready), IH_ERROR_NULL);
+    FAILS(ih_events_disarm(NULL), IH_ERROR_NULL);
+    OK(ih_events_fd(events, &fd));
+    OK(ih_events_fd(events, &again));
+    CHECK(fd == again);
+    FAILS(ih_events_arm(events, NULL), IH_ERROR_NULL);
+    OK(ih_events_arm(events, &ready));
+    CHECK(ready == 0 && !is_readable(fd, 20));
+    for (round = 1; round <= 50; round++) {
+        ask(KIND_PUBLISH, "event", 5);
+        CHECK(is_readable(fd, 20000));
+        OK(ih_events_disarm(events));
+        is_event((uint64_t)round, "event", 64);
+        OK(ih_events_arm(events, &ready));
+        CHECK(ready == 0);
+    }
+    OK(ih_events_disarm(events));
+    ask(KIND_PUBLISH, "event", 5);
+    OK(ih_events_arm(events, &ready));
+    CHECK(ready == 1);
+    is_event(51, "event", 64);
+    kill_child(engine, SIGKILL);
+    engine = start_child("watch.sock", "1");
+    do sleep_in_a_loop(fd);
+    while ((status = ih_events_poll(events, NULL, 0, &event)) == IH_EMPTY);
+    CHECK(status == IH_OK && event.answer == IH_EVENT_NEW_LIFE);
+    OK(ih_events_arm(events, &ready));
+    CHECK(ready == 0);
+    ask(KIND_PUBLISH, "again", 5);
+    CHECK(is_readable(fd, 20000));
+    OK(ih_events_disarm(events));
+    is_event(1, "again", 64);
+    leave();
+    kill_child(engine, SIGTERM);
+}
+
 /* Fields were taken out of the room to grow: programs built before see structs of the same size. */
 static void sizes(void) {
     CHECK(sizeof(ih_host_options) == 128 && sizeof(ih_terms) == 216 && sizeof(ih_host_counts) == 64);
@@ -364,6 +432,7 @@ int main(int argc, char **argv) {
     forked(serving.path);
     stop(&serving);
     wakes();
+    watches();
     lives();
     return 0;
 }

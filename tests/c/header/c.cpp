@@ -73,6 +73,8 @@ static void empty_handles_are_refused() {
     char room[8];
     expect(!host.events(0) && events.poll(room).status() == IH_ERROR_NULL, "events of no host");
     expect(events.wait(0) == IH_ERROR_NULL && events.skip().status() == IH_ERROR_NULL, "no events");
+    expect(events.fd().status() == IH_ERROR_NULL && events.arm().status() == IH_ERROR_NULL, "no descriptor");
+    expect(events.disarm() == IH_ERROR_NULL, "nothing to silence");
     expect(events.close() == IH_OK && events.payload_limit() == 0, "closing nothing");
     ReplyWriter writer(nullptr);
     expect(!writer.claim_event(0, 8) && writer.publish(1).status() == IH_ERROR_NULL, "an event of no handler");
