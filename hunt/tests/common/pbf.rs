@@ -71,6 +71,14 @@ impl Blob {
         }
     }
 
+    /// The same blob with another content.
+    pub fn changed(self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> Blob {
+        Blob {
+            content: change(&self.content),
+            ..self
+        }
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
         let mut blob = Message::default();
         if self.deflated {
