@@ -188,6 +188,7 @@ fn extract(mut change: impl FnMut(&[u8]) -> Vec<u8>, is_deflated: bool) -> Vec<u
         let tags = [("highway", "service"), ("oneway", "yes")];
         ways.way(10 + row, &[row, row + 6, row + 12], &tags);
     }
+    ways.relation(100);
     let blobs = [
         pbf::header(&["OsmSchema-V0.6", "DenseNodes"]),
         nodes.blob(),

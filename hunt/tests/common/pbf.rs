@@ -157,6 +157,13 @@ impl Block {
         self.group(3, &way);
     }
 
+    /// Adds a relation without members.
+    pub fn relation(&mut self, id: i64) {
+        let mut relation = Message::default();
+        relation.number(1, id as u64);
+        self.group(4, &relation);
+    }
+
     fn string(&mut self, text: &str) -> u64 {
         let known = self.strings.iter().position(|string| string == text);
         known.unwrap_or_else(|| {
