@@ -62,9 +62,11 @@ build_rust() {
     if [[ -z ${IRONHOARD_PROGRAMS:-} ]]; then
         (cd "$here" && cargo build --quiet --release --package ironhoard --example ping --example echo_engine)
         (cd "$here" && cargo build --quiet --release --package ironhoard-cli)
+        (cd "$here" && cargo build --quiet --release --package ironhoard-hunt --example treasure_hunt)
     fi
     add_host Rust "$programs/examples/ping"
     add_engine Rust "$programs/examples/echo_engine"
+    if [[ -x $programs/examples/treasure_hunt ]]; then hunter[Rust]=$programs/examples/treasure_hunt; fi
 }
 
 build_c() {
