@@ -220,6 +220,25 @@ fn a_file_that_was_cut_between_blocks_says_what_it_lacks() {
     assert_eq!(report.missing_places, 2);
 }
 
+/// A block whose frame and checksum are right and whose content was cut before both were made: its only
+/// street is lost, however the decoder takes it.
+#[test]
+fn a_right_frame_around_a_cut_block_makes_no_street() {
+    let mut block = Block::default();
+    block.dense(&[(1, 24.0, 60.0), (2, 24.001, 60.0)]);
+    block.way(7, &[1, 2], &[("highway", "path")]);
+    for lost in 1..9 {
+        let cut = block.blob();
+        let cut = cut.changed(|whole| whole[..whole.len() - lost].to_vec());
+        let error = import(&File::new(&[header(&[]), cut.compressed()]).bytes()).unwrap_err();
+        let (pbf, no_streets) = (
+            matches!(error, MapError::Pbf { .. }),
+            matches!(error, MapError::NoStreets { .. }),
+        );
+        assert!(pbf || no_streets, "{lost}: {error}");
+    }
+}
+
 #[test]
 fn a_file_is_named_after_itself_and_a_folder_is_no_file() {
     let folder = tempfile::tempdir().unwrap();
