@@ -52,6 +52,14 @@ impl Mutator {
         bytes
     }
 
+    /// These bytes with one number changed: what gets past readers that look at lengths.
+    pub fn nudge(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        let at = self.random.random_range(0..=bytes.len());
+        self.put_edge(&mut bytes, at);
+        bytes
+    }
+
     fn spoil_once(&mut self, bytes: &mut Vec<u8>, other: &[u8]) {
         let at = self.random.random_range(0..=bytes.len());
         match self.random.random_range(0..12) {
@@ -88,9 +96,20 @@ impl Mutator {
         (from, to)
     }
 
-    /// Writes a number at the edge of its range over what is there.
+    /// Writes a number over what is there: one at the edge of its range, or one that stands elsewhere in
+    /// the bytes, a count say, or its neighbour.
     fn put_edge(&mut self, bytes: &mut [u8], at: usize) {
-        let edge = EDGES[self.random.random_range(0..EDGES.len())].to_le_bytes();
+        let other = self.random.random_range(0..=bytes.len().min(64)) / 4 * 4;
+        let edge = match bytes.get(other..other + 4) {
+            Some(&[a, b, c, d]) if self.once_in(3) => {
+                let number = u64::from(u32::from_le_bytes([a, b, c, d]));
+                number
+                    .wrapping_add(self.random.random_range(0..3))
+                    .wrapping_sub(1)
+            }
+            _ => EDGES[self.random.random_range(0..EDGES.len())],
+        };
+        let edge = edge.to_le_bytes();
         let width = 1 << self.random.random_range(0..4);
         // Numbers lie at multiples of their size, mostly.
         let at = match self.once_in(4) {
