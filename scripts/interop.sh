@@ -65,10 +65,12 @@ build_rust() {
         (cd "$here" && cargo build --quiet --release --package ironhoard --example ping --example echo_engine \
             --example events)
         (cd "$here" && cargo build --quiet --release --package ironhoard-cli)
+        (cd "$here" && cargo build --quiet --release --package ironhoard-hunt --example treasure_hunt)
     fi
     add_host Rust "$programs/examples/ping"
     add_engine Rust "$programs/examples/echo_engine"
     reader[Rust]=$programs/examples/events
+    if [[ -x $programs/examples/treasure_hunt ]]; then hunter[Rust]=$programs/examples/treasure_hunt; fi
 }
 
 build_c() {

@@ -63,7 +63,8 @@ pub fn run(arguments: &ReplayArguments, report: &Report) -> Result<Ending, Failu
     let secret = serve::secret(arguments.secret_file.as_deref(), arguments.seed)?;
     let mut notes = Notes::default();
     let found = source::open(arguments.map.as_deref(), report, &mut notes).map_err(Failure::Map)?;
-    let replayed = replay(BufReader::new(file), Arc::new(found.map), secret)?;
+    let map = Arc::new(found.map);
+    let replayed = replay(BufReader::new(file), map, secret, available_bytes())?;
     let digits = replayed.state_hash.iter().map(|byte| format!("{byte:02x}"));
     let outcome = Outcome {
         requests: replayed.requests,
@@ -74,6 +75,16 @@ pub fn run(arguments: &ReplayArguments, report: &Report) -> Result<Ending, Failu
     report.show(&outcome, as_table)?;
     let is_same = (outcome.same_answers, outcome.same_state) == (Some(true), Some(true));
     Ok(if is_same { Ending::Done } else { Ending::Wrong })
+}
+
+/// Memory that can be had without taking it from others; any amount where the kernel does not say.
+fn available_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let figure = line.and_then(|figure| figure.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    figure.map_or(u64::MAX, |kib| kib.saturating_mul(1_024))
 }
 
 fn as_table(outcome: &Outcome) -> String {

@@ -13,6 +13,7 @@
 use std::collections::HashSet;
 
 use crate::map::Point;
+use crate::record::field;
 
 /// The event ring of the shard that carries them.
 pub const EVENT_RING: usize = 0;
@@ -112,33 +113,29 @@ impl Event {
     /// ```
     pub fn decode(bytes: &[u8]) -> Option<Event> {
         let bytes: &[u8; EVENT_BYTES] = bytes.try_into().ok()?;
-        let whom = u32_at(bytes, 4);
+        let word = |at| u32::from_le_bytes(field(bytes, at));
+        let whom = word(4);
         let audience = match bytes[1] {
             1 => Audience::Player(whom),
             2 => Audience::Area(whom),
             3 => Audience::Board(u16::try_from(whom).ok()?),
             _ => return None,
         };
-        let [x, y, z] = [24, 28, 32].map(|at| u32_at(bytes, at) as i32);
+        let [x, y, z] = [24, 28, 32].map(|at| i32::from_le_bytes(field(bytes, at)));
         let place = match bytes[36] {
             0 => None,
             1 => Some(Point { x, y, z }),
             _ => return None,
         };
-        let value = [16, 20].map(|at| u64::from(u32_at(bytes, at)));
         Some(Event {
             kind: EventKind::from_byte(bytes[0])?,
             audience,
-            cause: u32_at(bytes, 8),
-            subject: u32_at(bytes, 12),
-            value: (value[0] | value[1] << 32) as i64,
+            cause: word(8),
+            subject: word(12),
+            value: i64::from_le_bytes(field(bytes, 16)),
             place,
         })
     }
-}
-
-fn u32_at(bytes: &[u8; EVENT_BYTES], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 impl EventKind {

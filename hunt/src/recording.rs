@@ -58,6 +58,14 @@ pub enum ReplayError {
     /// It was made with another map or another secret.
     #[error("the recording was made with another {0}: give the one that the engine used")]
     Other(&'static str),
+    /// Its hunt takes more memory than there is: a damaged head can ask for anything.
+    #[error("the recording asks for {bytes} bytes of memory, and may have {most}: replay it where there is more, or check that it is whole")]
+    Memory {
+        /// What the hunt would take.
+        bytes: u64,
+        /// What it may take.
+        most: u64,
+    },
     /// The hunt cannot be started.
     #[error(transparent)]
     Hunt(#[from] HuntError),
@@ -147,7 +155,7 @@ pub struct Input<'a> {
     pub payload: &'a [u8],
 }
 
-/// Plays a recording again on a new hunt.
+/// Plays a recording again on a new hunt that takes `most_bytes` at most.
 ///
 /// # Errors
 /// [`ReplayError`]. A recording that stops in the middle is replayed as far as it goes.
@@ -155,8 +163,16 @@ pub fn replay(
     mut recording: impl Read,
     map: Arc<StreetMap>,
     secret: WorldSecret,
+    most_bytes: u64,
 ) -> Result<Replayed, ReplayError> {
     let options = read_head(&mut recording, &map, secret)?;
+    let bytes = options.budget(&map).iter().map(|line| line.bytes).sum();
+    if bytes > most_bytes {
+        return Err(ReplayError::Memory {
+            bytes,
+            most: most_bytes,
+        });
+    }
     let mut hunt = Hunt::new(map, &options)?;
     let mut replayed = Replayed {
         requests: 0,

@@ -1,69 +1,9 @@
 //! Boards against a sorted vector, and the known mistakes of other leaderboards.
 
-use ironhoard_hunt::board::{Board, BoardError, Change, Changed};
+use ironhoard_hunt::board::{Board, BoardError, Change};
+use ironhoard_hunt::oracle::PaperBoard;
 use ironhoard_hunt::request::Standing;
 use proptest::prelude::*;
-
-/// A board as one would write it on paper: a vector that is sorted after each change.
-#[derive(Default)]
-struct Paper {
-    /// Score, when it was reached, player.
-    rows: Vec<(i64, u64, u32)>,
-    changes: u64,
-    entries: usize,
-}
-
-impl Paper {
-    fn of(entries: usize) -> Paper {
-        Paper {
-            entries,
-            ..Paper::default()
-        }
-    }
-
-    fn find(&self, player: u32) -> Option<usize> {
-        self.rows.iter().position(|row| row.2 == player)
-    }
-
-    fn standing(&self, player: u32) -> Option<Standing> {
-        let at = self.find(player)?;
-        let score = self.rows[at].0;
-        let better = self.rows.iter().filter(|row| row.0 > score).count();
-        Some(Standing {
-            score,
-            rank: at as u32 + 1,
-            shared_rank: better as u32 + 1,
-        })
-    }
-
-    fn change(&mut self, player: u32, change: Change) -> Result<Changed, BoardError> {
-        let before = self.standing(player);
-        let old = before.map_or(0, |standing| standing.score);
-        let new = match change {
-            Change::Set(score) => i128::from(score),
-            Change::Best(score) => i128::from(score.max(before.map_or(i64::MIN, |old| old.score))),
-            Change::Increment(by) => i128::from(old) + i128::from(by),
-            Change::Decrement(by) => i128::from(old) - i128::from(by),
-        };
-        let new = i64::try_from(new).map_err(|_| BoardError::ScoreRange)?;
-        if before.is_none() && self.rows.len() == self.entries {
-            return Err(BoardError::Full {
-                entries: self.entries as u32,
-            });
-        }
-        if before.is_none_or(|before| before.score != new) {
-            self.rows.retain(|row| row.2 != player);
-            self.changes += 1;
-            self.rows.push((new, self.changes, player));
-            self.rows
-                .sort_by_key(|row| (std::cmp::Reverse(row.0), row.1));
-        }
-        Ok(Changed {
-            standing: self.standing(player).unwrap(),
-            rank_before: before.map(|before| before.rank),
-        })
-    }
-}
 
 /// One thing done to a board.
 #[derive(Clone, Copy, Debug)]
@@ -94,14 +34,14 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-fn compare(board: &Board, paper: &Paper) {
-    assert_eq!(board.len() as usize, paper.rows.len());
+fn compare(board: &Board, paper: &PaperBoard) {
+    assert_eq!(board.len() as usize, paper.len());
     for player in 0..PLAYERS {
         assert_eq!(board.standing(player), paper.standing(player));
     }
     for rank in [0, 1, 2, 60, 390, u32::MAX] {
         let skipped = (rank.max(1) - 1) as usize;
-        let right: Vec<_> = paper.rows.iter().skip(skipped).map(|row| row.2).collect();
+        let right: Vec<_> = paper.players().skip(skipped).collect();
         let rows: Vec<_> = board.rows(rank).collect();
         assert!(rows.iter().map(|row| row.0).eq(right));
         for (player, standing) in rows {
@@ -119,19 +59,17 @@ proptest! {
         entries in prop_oneof![Just(1), Just(90), Just(PLAYERS)],
     ) {
         let mut board = Board::new(entries, PLAYERS).unwrap();
-        let mut paper = Paper::of(entries as usize);
+        let mut paper = PaperBoard::of(entries as usize);
         for deed in deeds {
             match deed {
                 Deed::Change(player, change) => {
                     assert_eq!(board.change(player, change), paper.change(player, change), "{deed:?}");
                 }
                 Deed::Remove(player) => {
-                    let rank = paper.standing(player).map(|standing| standing.rank);
-                    paper.rows.retain(|row| row.2 != player);
-                    assert_eq!(board.remove(player), Ok(rank));
+                    assert_eq!(board.remove(player), Ok(paper.remove(player)));
                 }
                 Deed::Reset => {
-                    paper.rows.clear();
+                    paper.reset();
                     board.reset();
                 }
             }

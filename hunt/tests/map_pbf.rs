@@ -191,6 +191,54 @@ fn damage_is_answered() {
     assert!(maps > 20 && errors > 20, "{maps} {errors}");
 }
 
+/// A file that ends exactly behind a block, as a download can. What it lost shows in what is missing.
+#[test]
+fn a_file_that_was_cut_between_blocks_says_what_it_lacks() {
+    let mut blocks = std::array::from_fn::<_, 5, _>(|_| Block::default());
+    let [west, east, first_ways, last_ways, relations] = &mut blocks;
+    west.dense(&[(1, 24.0, 60.0), (2, 24.001, 60.0)]);
+    east.dense(&[(3, 24.002, 60.0), (4, 24.003, 60.0)]);
+    first_ways.way(10, &[1, 2], &[("highway", "path")]);
+    last_ways.way(11, &[2, 3, 4], &[("highway", "path")]);
+    relations.relation(12);
+    let file = |kept: &[usize]| {
+        let blobs = kept.iter().map(|&at| blocks[at].blob());
+        let header = [header(&["DenseNodes"])];
+        File::new(&header.into_iter().chain(blobs).collect::<Vec<_>>()).bytes()
+    };
+    let (map, report) = import(&file(&[0, 1, 2, 3, 4])).unwrap();
+    assert_eq!((map.node_count(), report.may_be_cut), (4, false));
+    for kept in [&[0, 1, 2, 3][..], &[0, 1, 2]] {
+        assert!(import(&file(kept)).unwrap().1.may_be_cut, "{kept:?}");
+    }
+    for kept in [&[0, 1][..], &[0], &[]] {
+        let error = import(&file(kept)).unwrap_err();
+        assert!(matches!(error, MapError::NoStreets { .. }), "{error}");
+    }
+    // Ways first, which is allowed: the nodes are what is lost.
+    let (_, report) = import(&file(&[4, 2, 3, 0])).unwrap();
+    assert_eq!(report.missing_places, 2);
+}
+
+/// A block whose frame and checksum are right and whose content was cut before both were made: its only
+/// street is lost, however the decoder takes it.
+#[test]
+fn a_right_frame_around_a_cut_block_makes_no_street() {
+    let mut block = Block::default();
+    block.dense(&[(1, 24.0, 60.0), (2, 24.001, 60.0)]);
+    block.way(7, &[1, 2], &[("highway", "path")]);
+    for lost in 1..9 {
+        let cut = block.blob();
+        let cut = cut.changed(|whole| whole[..whole.len() - lost].to_vec());
+        let error = import(&File::new(&[header(&[]), cut.compressed()]).bytes()).unwrap_err();
+        let (pbf, no_streets) = (
+            matches!(error, MapError::Pbf { .. }),
+            matches!(error, MapError::NoStreets { .. }),
+        );
+        assert!(pbf || no_streets, "{lost}: {error}");
+    }
+}
+
 #[test]
 fn a_file_is_named_after_itself_and_a_folder_is_no_file() {
     let folder = tempfile::tempdir().unwrap();

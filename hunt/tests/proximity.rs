@@ -1,16 +1,21 @@
 //! What is near, against brute force: every distance along the streets by relaxing all arcs until
 //! nothing changes, every player by looking at all of them.
 
+#[path = "common/town.rs"]
+mod town;
+
 use std::collections::BTreeMap;
 
-use ironhoard_hunt::map::{generate, import_geojson, GenerateOptions, ImportOptions, StreetMap};
+use ironhoard_hunt::map::{generate, GenerateOptions, StreetMap};
 use ironhoard_hunt::near::crowd::{Crowd, FARTHEST_CM};
 use ironhoard_hunt::near::search::{Search, TooLarge, Turned, Ways};
 use ironhoard_hunt::near::treasures::{Spot, Treasures};
+use ironhoard_hunt::oracle::Paths;
 use ironhoard_hunt::request::{Found, List};
 use ironhoard_hunt::validate::place_on_arc;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
+use town::one_way_city;
 
 const REACH_DM: u32 = 1_500;
 
@@ -18,70 +23,10 @@ fn two_way_city() -> StreetMap {
     generate(&GenerateOptions::city(400, 3), &mut |_, _| {}).unwrap()
 }
 
-/// A ring of one-way streets with crossings that can be walked both ways.
-fn one_way_city() -> StreetMap {
-    let mut features = Vec::new();
-    let place = |at: u32| {
-        let angle = f64::from(at) / 60.0 * std::f64::consts::TAU;
-        format!("[{:.6},{:.6}]", 0.005 * angle.cos(), 0.005 * angle.sin())
-    };
-    let mut street = |tags: &str, from: u32, to: u32| {
-        features.push(format!(
-            r#"{{"type":"Feature","properties":{tags},"geometry":{{"type":"LineString","coordinates":[{},{}]}}}}"#,
-            place(from), place(to % 60),
-        ));
-    };
-    for at in 0..60 {
-        street(r#"{"oneway":"yes"}"#, at, at + 1);
-        if at % 7 == 0 {
-            street("{}", at, at + 3);
-        }
-    }
-    let text = format!(
-        r#"{{"type":"FeatureCollection","features":[{}]}}"#,
-        features.join(",")
-    );
-    let options = ImportOptions {
-        travel: ironhoard_hunt::map::Travel::Vehicle,
-        ..ImportOptions::default()
-    };
-    let (map, _) = import_geojson(text.as_bytes(), 0, &options, &mut |_, _| {}).unwrap();
-    let is_one_way = |from: u32| {
-        map.arcs_from(from)
-            .iter()
-            .any(|arc| map.arc(arc.to, from).is_none())
-    };
-    assert!((0..map.node_count()).any(is_one_way));
-    map
-}
-
-/// Distances from `start` to all nodes: arcs are relaxed until nothing changes (Bellman, Ford).
-fn all_distances(map: &StreetMap, start: u32) -> Vec<Option<u32>> {
-    let mut best = vec![None; map.node_count() as usize];
-    best[start as usize] = Some(0);
-    let mut has_changed = true;
-    while has_changed {
-        has_changed = false;
-        for from in 0..map.node_count() {
-            let Some(distance) = best[from as usize] else {
-                continue;
-            };
-            for arc in map.arcs_from(from) {
-                let way = distance + u32::from(arc.length_dm);
-                if best[arc.to as usize].is_none_or(|best| way < best) {
-                    best[arc.to as usize] = Some(way);
-                    has_changed = true;
-                }
-            }
-        }
-    }
-    best
-}
-
 /// A world on paper.
 struct Paper<'m> {
     map: &'m StreetMap,
-    distances: Vec<Vec<Option<u32>>>,
+    paths: Paths,
     treasures: BTreeMap<u32, u32>,
 }
 
@@ -89,33 +34,15 @@ impl<'m> Paper<'m> {
     fn new(map: &'m StreetMap) -> Paper<'m> {
         Paper {
             map,
-            distances: (0..map.node_count())
-                .map(|node| all_distances(map, node))
-                .collect(),
+            paths: Paths::new(map),
             treasures: BTreeMap::new(),
         }
     }
 
     /// All treasures within reach, nearest first.
     fn near(&self, spot: &Spot) -> Vec<Found> {
-        let arc = self.map.arc(spot.from, spot.to).unwrap();
-        let ahead = u32::from(arc.length_dm - spot.offset_dm);
-        let is_walked_back = self.map.arc(spot.to, spot.from).is_some();
-        let mut found: Vec<Found> = self
-            .treasures
-            .iter()
-            .filter_map(|(&id, &node)| {
-                let onwards =
-                    self.distances[spot.to as usize][node as usize].map(|way| way + ahead);
-                let back = self.distances[spot.from as usize][node as usize]
-                    .filter(|_| is_walked_back)
-                    .map(|way| way + u32::from(spot.offset_dm));
-                let distance_dm = onwards.into_iter().chain(back).min()?;
-                (distance_dm <= REACH_DM).then_some(Found { distance_dm, id })
-            })
-            .collect();
-        found.sort_unstable();
-        found
+        let treasures = self.treasures.iter().map(|(&id, &node)| (id, node));
+        self.paths.near(self.map, spot, treasures, REACH_DM)
     }
 }
 
@@ -216,17 +143,8 @@ fn treasures_that_the_index_cannot_hold_are_found_by_search() {
 
 impl Paper<'_> {
     fn near_within(&self, spot: &Spot, id: u32, within_dm: u32) -> Option<u32> {
-        let node = self.treasures[&id];
-        let arc = self.map.arc(spot.from, spot.to).unwrap();
-        let onwards = self.distances[spot.to as usize][node as usize]
-            .map(|way| way + u32::from(arc.length_dm - spot.offset_dm));
-        let back = self.distances[spot.from as usize][node as usize]
-            .map(|way| way + u32::from(spot.offset_dm));
-        onwards
-            .into_iter()
-            .chain(back)
-            .min()
-            .filter(|&distance| distance <= within_dm)
+        let distance = self.paths.from_spot(self.map, spot, self.treasures[&id]);
+        distance.filter(|&distance| distance <= within_dm)
     }
 }
 
@@ -250,6 +168,7 @@ fn an_old_number_names_no_new_treasure() {
 fn a_search_settles_what_brute_force_finds_in_both_directions() {
     for map in [two_way_city(), one_way_city()] {
         let (mut search, turned) = (Search::new(), Turned::new(&map));
+        let paths = Paths::new(&map);
         for start in (0..map.node_count()).step_by(7) {
             let mut found = BTreeMap::new();
             search
@@ -257,9 +176,9 @@ fn a_search_settles_what_brute_force_finds_in_both_directions() {
                     assert_eq!(found.insert(node, dm), None);
                 })
                 .unwrap();
-            let right: BTreeMap<u32, u32> = (0..)
-                .zip(all_distances(&map, start))
-                .filter_map(|(node, dm)| Some((node, dm.filter(|&dm| dm <= REACH_DM)?)))
+            let right: BTreeMap<u32, u32> = (0..map.node_count())
+                .filter_map(|node| Some((node, paths.between(start, node)?)))
+                .filter(|&(_, dm)| dm <= REACH_DM)
                 .collect();
             assert_eq!(found, right);
             for (&node, &dm) in &right {

@@ -16,6 +16,8 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 const PLAYERS: u32 = 30;
+/// What a replay may take.
+const MOST_BYTES: u64 = 1 << 26;
 
 fn city() -> Arc<StreetMap> {
     Arc::new(generate(&GenerateOptions::city(300, 4), &mut |_, _| {}).unwrap())
@@ -133,7 +135,7 @@ fn recorded(map: &Arc<StreetMap>, secret: &WorldSecret, ends: bool) -> (Vec<u8>,
 fn a_replay_comes_to_the_same_answers_and_the_same_state() {
     let (map, secret) = (city(), WorldSecret::from_seed(3));
     let (file, hash) = recorded(&map, &secret, true);
-    let replayed = replay(Cursor::new(&file), map.clone(), secret.clone()).unwrap();
+    let replayed = replay(Cursor::new(&file), map.clone(), secret.clone(), MOST_BYTES).unwrap();
     assert_eq!((replayed.requests, replayed.state_hash), (5_000, hash));
     assert_eq!(
         (replayed.same_answers, replayed.same_state),
@@ -143,7 +145,13 @@ fn a_replay_comes_to_the_same_answers_and_the_same_state() {
     // One bit of one signed request: its answer is another, and so is the state.
     let mut changed = file.clone();
     changed[136 + 16 + 40] ^= 1;
-    let replayed = replay(Cursor::new(&changed), map.clone(), secret.clone()).unwrap();
+    let replayed = replay(
+        Cursor::new(&changed),
+        map.clone(),
+        secret.clone(),
+        MOST_BYTES,
+    )
+    .unwrap();
     assert_eq!(
         (replayed.same_answers, replayed.same_state),
         (Some(false), Some(false))
@@ -151,7 +159,13 @@ fn a_replay_comes_to_the_same_answers_and_the_same_state() {
 
     // The file ends in the middle of a request, at any byte.
     for length in (136..file.len()).step_by(9_973) {
-        let replayed = replay(Cursor::new(&file[..length]), map.clone(), secret.clone()).unwrap();
+        let replayed = replay(
+            Cursor::new(&file[..length]),
+            map.clone(),
+            secret.clone(),
+            MOST_BYTES,
+        )
+        .unwrap();
         assert_eq!((replayed.same_answers, replayed.same_state), (None, None));
         assert!(replayed.requests < 5_000);
     }
@@ -161,7 +175,7 @@ fn a_replay_comes_to_the_same_answers_and_the_same_state() {
 fn a_recording_that_was_never_ended_says_so() {
     let (map, secret) = (city(), WorldSecret::from_seed(3));
     let (file, hash) = recorded(&map, &secret, false);
-    let replayed = replay(Cursor::new(&file), map, secret).unwrap();
+    let replayed = replay(Cursor::new(&file), map, secret, MOST_BYTES).unwrap();
     assert_eq!((replayed.requests, replayed.same_state), (5_000, None));
     assert_eq!(replayed.state_hash, hash);
 }
@@ -172,10 +186,28 @@ fn what_is_no_recording_of_this_world_is_refused() {
     let (file, _) = recorded(&map, &secret, true);
     let other = Arc::new(generate(&GenerateOptions::city(301, 4), &mut |_, _| {}).unwrap());
     let refusals = [
-        replay(Cursor::new(&file), other, secret.clone()).unwrap_err(),
-        replay(Cursor::new(&file), map.clone(), WorldSecret::from_seed(4)).unwrap_err(),
-        replay(Cursor::new(&file[1..]), map.clone(), secret.clone()).unwrap_err(),
-        replay(Cursor::new(&[0; 10]), map.clone(), secret.clone()).unwrap_err(),
+        replay(Cursor::new(&file), other, secret.clone(), MOST_BYTES).unwrap_err(),
+        replay(
+            Cursor::new(&file),
+            map.clone(),
+            WorldSecret::from_seed(4),
+            MOST_BYTES,
+        )
+        .unwrap_err(),
+        replay(
+            Cursor::new(&file[1..]),
+            map.clone(),
+            secret.clone(),
+            MOST_BYTES,
+        )
+        .unwrap_err(),
+        replay(
+            Cursor::new(&[0; 10]),
+            map.clone(),
+            secret.clone(),
+            MOST_BYTES,
+        )
+        .unwrap_err(),
     ];
     let said: Vec<String> = refusals.iter().map(ReplayError::to_string).collect();
     assert!(
@@ -188,5 +220,30 @@ fn what_is_no_recording_of_this_world_is_refused() {
     );
     let mut long = file.clone();
     long[136 + 10] = 65;
-    assert!(replay(Cursor::new(&long), map, secret).is_err());
+    assert!(replay(Cursor::new(&long), map, secret, MOST_BYTES).is_err());
+}
+
+/// A head is only numbers, and any of them can be wrong: none may cost more memory than was allowed.
+#[test]
+fn a_head_that_asks_for_too_much_is_refused_before_memory_is_taken() {
+    let (map, secret) = (city(), WorldSecret::from_seed(3));
+    let (file, _) = recorded(&map, &secret, true);
+    for (word, count) in [
+        (0, u32::MAX - 3),
+        (2, u32::MAX - 1),
+        (4, 1 << 23),
+        (8, 1_024),
+        (9, u32::MAX),
+    ] {
+        let mut large = file.clone();
+        if word == 8 {
+            large[8 + 8 * 9..][..4].copy_from_slice(&u32::to_le_bytes(1 << 20));
+        }
+        large[8 + 8 * word..][..4].copy_from_slice(&u32::to_le_bytes(count));
+        let refused = replay(Cursor::new(&large), map.clone(), secret.clone(), MOST_BYTES);
+        assert!(
+            matches!(refused, Err(ReplayError::Memory { bytes, most: MOST_BYTES }) if bytes > MOST_BYTES),
+            "word {word}: {refused:?}"
+        );
+    }
 }

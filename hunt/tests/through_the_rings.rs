@@ -1,15 +1,16 @@
 //! Moves through an engine and back: what a host reads is what the oracle says, byte for byte.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ironhoard::attach::Wishes;
-use ironhoard::engine::{Engine, EngineOptions};
+use ironhoard::engine::{Counts, Engine, EngineOptions, StopHandle};
 use ironhoard::host::{EventAnswer, Host, HostOptions, Lane};
 use ironhoard_hunt::event::{Audience, Event, EventKind, EVENT_BYTES};
 use ironhoard_hunt::game::{GameOptions, DEFAULT_MAX_SPEED_CM_S};
 use ironhoard_hunt::handler::HuntHandler;
-use ironhoard_hunt::map::{generate, GenerateOptions};
+use ironhoard_hunt::map::{generate, GenerateOptions, StreetMap};
 use ironhoard_hunt::oracle::{City, Oracle};
 use ironhoard_hunt::record::{Code, Reply, KIND_MOVE};
 use ironhoard_hunt::request::{Operate, OperateVerb, KIND_OPERATE};
@@ -18,6 +19,50 @@ use ironhoard_hunt::walk::{BadRates, WalkOptions, Walkers};
 use ironhoard_hunt::world::{Hunt, HuntOptions};
 
 const PLAYERS: u32 = 5;
+
+/// What an engine of these tests serves, and where.
+struct World {
+    map: Arc<StreetMap>,
+    options: GameOptions,
+    path: PathBuf,
+}
+
+/// Serves a hunt with so many event rings for as long as `play` plays; returns what the engine counted.
+fn serve(event_rings: usize, play: impl FnOnce(&World)) -> Counts {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World {
+        map: Arc::new(generate(&GenerateOptions::city(500, 4), &mut |_, _| {}).unwrap()),
+        options: GameOptions {
+            players: PLAYERS,
+            max_speed_cm_s: DEFAULT_MAX_SPEED_CM_S,
+            secret: WorldSecret::from_seed(8),
+        },
+        path: folder.path().join("hunt.sock"),
+    };
+    let options = EngineOptions::new(&world.path).event_rings(event_rings, 1 << 16);
+    let engine = Engine::bind(options).unwrap();
+    let hunt = Hunt::new(world.map.clone(), &HuntOptions::new(world.options.clone())).unwrap();
+    let hunt = Mutex::new(Some(hunt));
+    std::thread::scope(|scope| {
+        let stop = StopAtLast(engine.stop_handle());
+        let served = scope.spawn(move || {
+            let only_shard = || hunt.lock().unwrap().take().expect("one shard");
+            engine.run(|_| HuntHandler::new(only_shard())).unwrap()
+        });
+        play(&world);
+        drop(stop);
+        served.join().unwrap()
+    })
+}
+
+/// Stops the engine also where the play fails, so that its thread can be joined.
+struct StopAtLast(StopHandle);
+
+impl Drop for StopAtLast {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
 
 /// Code and payload of the answer to one request.
 fn ask(lane: &mut Lane, kind: u16, payload: &[u8]) -> (Option<Code>, Option<Reply>) {
@@ -34,26 +79,10 @@ fn ask(lane: &mut Lane, kind: u16, payload: &[u8]) -> (Option<Code>, Option<Repl
 
 #[test]
 fn an_engine_answers_what_the_oracle_says() {
-    let map = Arc::new(generate(&GenerateOptions::city(500, 4), &mut |_, _| {}).unwrap());
-    let options = GameOptions {
-        players: PLAYERS,
-        max_speed_cm_s: DEFAULT_MAX_SPEED_CM_S,
-        secret: WorldSecret::from_seed(8),
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("hunt.sock");
-    let engine = Engine::bind(EngineOptions::new(&path)).unwrap();
-    let stop = engine.stop_handle();
-    let hunt = Mutex::new(Hunt::new(map.clone(), &HuntOptions::new(options.clone())).ok());
-
-    std::thread::scope(|scope| {
-        let served = scope.spawn(move || {
-            let only_shard = || hunt.lock().unwrap().take().expect("one shard");
-            engine.run(|_| HuntHandler::new(only_shard())).unwrap()
-        });
-        let host = Host::attach(&path).unwrap();
+    let counts = serve(0, |World { map, options, path }| {
+        let host = Host::attach(path).unwrap();
         let mut lane = host.lane().unwrap();
-        let mut oracle = Oracle::new(City::new(&map), &options);
+        let mut oracle = Oracle::new(City::new(map), options);
         let walk = WalkOptions {
             rates: BadRates::each(40_000),
             ..WalkOptions::honest(0..PLAYERS, 6)
@@ -72,43 +101,24 @@ fn an_engine_answers_what_the_oracle_says() {
         ] {
             assert_eq!(ask(&mut lane, kind, payload), (Some(Code::Malformed), None));
         }
-        drop(lane);
-        drop(host);
-        stop.stop();
-        assert_eq!(served.join().unwrap().requests, 3_004);
     });
+    assert_eq!(counts.requests, 3_004);
 }
 
 #[test]
 fn every_host_reads_what_the_hunt_has_to_tell() {
-    let map = Arc::new(generate(&GenerateOptions::city(500, 4), &mut |_, _| {}).unwrap());
-    let options = GameOptions {
-        players: PLAYERS,
-        max_speed_cm_s: DEFAULT_MAX_SPEED_CM_S,
-        secret: WorldSecret::from_seed(8),
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("hunt.sock");
-    let engine = Engine::bind(EngineOptions::new(&path).event_rings(1, 1 << 16)).unwrap();
-    let stop = engine.stop_handle();
-    let hunt = Mutex::new(Hunt::new(map.clone(), &HuntOptions::new(options.clone())).ok());
-
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let only_shard = || hunt.lock().unwrap().take().expect("one shard");
-            engine.run(|_| HuntHandler::new(only_shard())).unwrap()
-        });
+    serve(1, |World { map, options, path }| {
         let listener = || {
             let options = HostOptions {
                 wishes: Wishes::events_only(),
                 ..HostOptions::default()
             };
-            let host = Host::attach_with(&path, options).unwrap();
+            let host = Host::attach_with(path, options).unwrap();
             let events = host.events(0).unwrap();
             (host, events)
         };
         let mut listeners = [listener(), listener()];
-        let host = Host::attach(&path).unwrap();
+        let host = Host::attach(path).unwrap();
         let mut lane = host.lane().unwrap();
         let treasures: Vec<Operate> = (1..=40)
             .map(|sequence| Operate {
@@ -145,6 +155,5 @@ fn every_host_reads_what_the_hunt_has_to_tell() {
             let end = events.poll(&mut [0; EVENT_BYTES]).unwrap();
             assert_eq!(end, EventAnswer::Empty);
         }
-        stop.stop();
     });
 }

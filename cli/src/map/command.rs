@@ -130,6 +130,14 @@ fn as_table(result: &MapResult) -> String {
         );
         row("places not in the file", import.missing_places.to_string());
     }
+    let cut = match result
+        .import
+        .as_ref()
+        .is_some_and(|import| import.may_be_cut)
+    {
+        true => "\nno relations follow the ways: if the file should have some, it was cut short",
+        false => "",
+    };
     let first_broken = result
         .import
         .as_ref()
@@ -137,5 +145,5 @@ fn as_table(result: &MapResult) -> String {
         .map_or_else(String::new, |first| format!("\nfirst broken: {first}"));
     let written = |path: &PathBuf| format!("\nwritten to {}", Path::new(path).display());
     let output = result.output.as_ref().map_or_else(String::new, written);
-    format!("{table}\n{}{first_broken}{output}", info.attribution)
+    format!("{table}\n{}{first_broken}{cut}{output}", info.attribution)
 }

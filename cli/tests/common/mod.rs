@@ -62,6 +62,13 @@ impl Folder {
         Running(Some(process))
     }
 
+    /// Starts the program for long: nobody reads what it says, and a pipe that is full would stop it.
+    pub fn start_unheard(&self, line: &str) -> Running {
+        let mut command = self.command(line);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        Running(Some(command.spawn().expect("the binary starts")))
+    }
+
     /// Names of the sockets, lock files and temporary files in the folder, sorted.
     pub fn left(&self) -> Vec<String> {
         let is_known = |name: &String| ["city.ihmap", "latency.svg"].contains(&name.as_str());

@@ -50,18 +50,85 @@ pub(super) enum Settled {
     Shared(Key),
 }
 
-impl Leaf {
-    pub const EMPTY: Leaf = Leaf {
+/// What leaves and inner nodes have in common.
+pub(super) trait Node: Sized {
+    /// A node without entries or children.
+    const EMPTY: Self;
+
+    /// How many entries or children it has.
+    fn len(&self) -> usize;
+
+    /// Moves what it has from `at` on to the end of `other`.
+    fn pour(&mut self, at: usize, other: &mut Self);
+}
+
+impl Node for Leaf {
+    const EMPTY: Leaf = Leaf {
         keys: [Key::ZERO; WIDTH],
         players: [0; WIDTH],
         len: 0,
         next: NOBODY,
     };
 
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.len as usize
     }
 
+    fn pour(&mut self, at: usize, other: &mut Leaf) {
+        let (len, room) = (self.len(), other.len());
+        let count = len - at;
+        other.keys[room..room + count].copy_from_slice(&self.keys[at..len]);
+        other.players[room..room + count].copy_from_slice(&self.players[at..len]);
+        other.len += count as u32;
+        self.len -= count as u32;
+    }
+}
+
+impl Node for Inner {
+    const EMPTY: Inner = Inner {
+        keys: [Key::ZERO; WIDTH],
+        children: [NOBODY; WIDTH],
+        counts: [0; WIDTH],
+        len: 0,
+    };
+
+    fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    fn pour(&mut self, at: usize, other: &mut Inner) {
+        let (len, room) = (self.len(), other.len());
+        let count = len - at;
+        other.keys[room..room + count].copy_from_slice(&self.keys[at..len]);
+        other.children[room..room + count].copy_from_slice(&self.children[at..len]);
+        other.counts[room..room + count].copy_from_slice(&self.counts[at..len]);
+        other.len += count as u32;
+        self.len -= count as u32;
+    }
+}
+
+/// Makes two neighbours one, or lets them share evenly; says whether they are one now, and the right
+/// one is empty.
+fn even_out<N: Node>(left: &mut N, right: &mut N) -> bool {
+    let all = left.len() + right.len();
+    if all <= MERGE {
+        right.pour(0, left);
+        return true;
+    }
+    let half = all / 2;
+    let mut tail = N::EMPTY;
+    if left.len() > half {
+        left.pour(half, &mut tail);
+        right.pour(0, &mut tail);
+    } else {
+        right.pour(half - left.len(), &mut tail);
+        right.pour(0, left);
+    }
+    *right = tail;
+    false
+}
+
+impl Leaf {
     /// How many entries are before `key`.
     #[inline]
     pub fn place(&self, key: Key) -> usize {
@@ -102,16 +169,6 @@ impl Leaf {
         (from, to)
     }
 
-    /// Moves the entries from `at` on to the end of `other`.
-    fn pour(&mut self, at: usize, other: &mut Leaf) {
-        let (len, room) = (self.len(), other.len());
-        let count = len - at;
-        other.keys[room..room + count].copy_from_slice(&self.keys[at..len]);
-        other.players[room..room + count].copy_from_slice(&self.players[at..len]);
-        other.len += count as u32;
-        self.len -= count as u32;
-    }
-
     /// Cuts the upper half off into `right`, which must be empty; returns its first key.
     pub fn split(&mut self, right: &mut Leaf, right_number: u32) -> Key {
         self.pour(self.len() / 2, right);
@@ -122,40 +179,17 @@ impl Leaf {
 
     /// Makes two neighbours one, or lets them share evenly.
     pub fn settle(&mut self, right: &mut Leaf) -> Settled {
-        if self.len() + right.len() <= MERGE {
-            right.pour(0, self);
-            self.next = right.next;
+        let behind = right.next;
+        if even_out(self, right) {
+            self.next = behind;
             return Settled::Merged;
         }
-        let half = (self.len() + right.len()) / 2;
-        let mut tail = Leaf {
-            next: right.next,
-            ..Leaf::EMPTY
-        };
-        if self.len() > half {
-            self.pour(half, &mut tail);
-            right.pour(0, &mut tail);
-        } else {
-            right.pour(half - self.len(), &mut tail);
-            right.pour(0, self);
-        }
-        *right = tail;
+        right.next = behind;
         Settled::Shared(right.keys[0])
     }
 }
 
 impl Inner {
-    pub const EMPTY: Inner = Inner {
-        keys: [Key::ZERO; WIDTH],
-        children: [NOBODY; WIDTH],
-        counts: [0; WIDTH],
-        len: 0,
-    };
-
-    pub fn len(&self) -> usize {
-        self.len as usize
-    }
-
     /// Which child `key` belongs to.
     #[inline]
     pub fn child_of(&self, key: Key) -> usize {
@@ -190,17 +224,6 @@ impl Inner {
         self.len -= 1;
     }
 
-    /// Moves the children from `at` on to the end of `other`.
-    fn pour(&mut self, at: usize, other: &mut Inner) {
-        let (len, room) = (self.len(), other.len());
-        let count = len - at;
-        other.keys[room..room + count].copy_from_slice(&self.keys[at..len]);
-        other.children[room..room + count].copy_from_slice(&self.children[at..len]);
-        other.counts[room..room + count].copy_from_slice(&self.counts[at..len]);
-        other.len += count as u32;
-        self.len -= count as u32;
-    }
-
     /// Cuts the upper half off into `right`, which must be empty; returns where it begins.
     pub fn split(&mut self, right: &mut Inner) -> Key {
         self.pour(self.len() / 2, right);
@@ -210,20 +233,9 @@ impl Inner {
     /// As [`Leaf::settle`]; `low` is where the right one begins.
     pub fn settle(&mut self, right: &mut Inner, low: Key) -> Settled {
         right.keys[0] = low;
-        if self.len() + right.len() <= MERGE {
-            right.pour(0, self);
-            return Settled::Merged;
+        match even_out(self, right) {
+            true => Settled::Merged,
+            false => Settled::Shared(right.keys[0]),
         }
-        let half = (self.len() + right.len()) / 2;
-        let mut tail = Inner::EMPTY;
-        if self.len() > half {
-            self.pour(half, &mut tail);
-            right.pour(0, &mut tail);
-        } else {
-            right.pour(half - self.len(), &mut tail);
-            right.pour(0, self);
-        }
-        *right = tail;
-        Settled::Shared(right.keys[0])
     }
 }

@@ -16,7 +16,7 @@
 use crate::arena::Arena;
 
 use super::key::Key;
-use super::node::{Inner, Leaf, Settled, LEAST, NOBODY, WIDTH};
+use super::node::{Inner, Leaf, Node, Settled, LEAST, NOBODY, WIDTH};
 
 /// Where an insertion ended up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,6 +45,10 @@ pub struct ImportReport {
     pub first_broken: Option<String>,
     /// Places that streets name and the file does not hold, as at the border of an extract.
     pub missing_places: u64,
+    /// No relations follow the ways of a PBF file, as they do in nearly every whole one. The format has no
+    /// end mark, so a file that was cut exactly between two blocks cannot be told from a whole one; but
+    /// one that lost blocks of nodes lacks places, and one that lost ways lacks relations too.
+    pub may_be_cut: bool,
     /// Places left out because they are not connected with the largest part of the network.
     pub unconnected_places: u64,
 }

@@ -13,6 +13,10 @@
 //! that streets share. Where an extract was cut at its border, streets end at the last place that it
 //! holds; what is missing is counted.
 //!
+//! The format has no end mark: what was cut inside a block is damaged, what was cut exactly between two
+//! looks whole. Blocks come as nodes, ways, relations, so a cut shows in what is missing: in places that
+//! ways name, or in relations, which hardly any whole extract is without. The report says both.
+//!
 //! The decoder belongs to others, and a damaged file makes it overflow here and there: in a build that
 //! checks arithmetic that is a panic, which is caught and reported like any other damage.
 
@@ -161,6 +165,7 @@ struct Streets {
     /// The same ids in order, each once, and their places.
     ids: Vec<i64>,
     places: Vec<LonLat>,
+    has_relations: bool,
     report: ImportReport,
 }
 
@@ -178,6 +183,8 @@ impl Streets {
         block: &PrimitiveBlock,
         options: &ImportOptions,
     ) -> Result<(), MapError> {
+        let mut relations = block.groups().flat_map(|group| group.relations());
+        self.has_relations |= relations.next().is_some();
         for way in block.groups().flat_map(|group| group.ways()) {
             self.report.features += 1;
             let tags = tags_of(&way);
@@ -235,6 +242,7 @@ impl Streets {
     }
 
     fn finish(mut self, options: &ImportOptions) -> Result<(StreetMap, ImportReport), MapError> {
+        self.report.may_be_cut = !self.has_relations;
         self.report.missing_places = self.places.iter().filter(|&&at| at == NOWHERE).count() as u64;
         let mut builder = MapBuilder::default();
         let mut node_of = vec![u32::MAX; self.ids.len()];

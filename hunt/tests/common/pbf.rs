@@ -71,6 +71,14 @@ impl Blob {
         }
     }
 
+    /// The same blob with another content.
+    pub fn changed(self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> Blob {
+        Blob {
+            content: change(&self.content),
+            ..self
+        }
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
         let mut blob = Message::default();
         if self.deflated {
@@ -147,6 +155,13 @@ impl Block {
         way.packed(3, values.into_iter());
         way.packed(8, deltas(nodes.iter().copied()));
         self.group(3, &way);
+    }
+
+    /// Adds a relation without members.
+    pub fn relation(&mut self, id: i64) {
+        let mut relation = Message::default();
+        relation.number(1, id as u64);
+        self.group(4, &relation);
     }
 
     fn string(&mut self, text: &str) -> u64 {

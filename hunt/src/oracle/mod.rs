@@ -1,9 +1,25 @@
-//! The oracle: the rules of [`crate::validate`] a second time, slowly and plainly.
+//! The oracle: the rules a second time, slowly and plainly.
 //!
-//! Written from the table there and from nothing else: it shares the words ([`Code`], [`Reply`],
-//! [`Point`]) and the construction of the keys on paper, but no code that judges. Maps, sets and wide
-//! integers instead of bit planes; it remembers every result ever given instead of the last 64. Where
-//! game and oracle disagree, one of them is wrong, and a host that runs one knows at once.
+//! ```text
+//!   Oracle       bare moves: the table of crate::validate
+//!   HuntOracle   all requests: replies byte for byte, events, statistics
+//!     ├─ play, ask          what players do, what operators do and what is asked
+//!     ├─ Paths              all distances along the streets, by relaxing until nothing changes
+//!     ├─ PaperBoard         a vector that is sorted after each change
+//!     └─ places             free places as a stack of numbers
+//! ```
+//!
+//! Written from the tables and rulers and from nothing else: it shares the words ([`Code`], [`Reply`],
+//! [`Point`], events) and the construction of the keys on paper, but no code that judges, searches, ranks
+//! or encodes. Maps, vectors and wide integers instead of bit planes, indexes and trees. Where game and
+//! oracle disagree, one of them is wrong, and a host that runs one knows at once.
+
+mod ask;
+mod board;
+mod hunt;
+mod paths;
+mod places;
+mod play;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,6 +29,13 @@ use sha2::{Digest, Sha256};
 use crate::game::{GameOptions, Outcome};
 use crate::map::{Point, StreetMap};
 use crate::record::{Code, Reply};
+
+pub use board::PaperBoard;
+pub use hunt::{HuntOracle, Told};
+pub use paths::Paths;
+
+/// How many results a player's book may hold before those that are too old to matter are torn out.
+const MOST_RESULTS: usize = 1_000;
 
 /// Knows the right answer to each move of the players it is asked about.
 pub struct Oracle {
@@ -76,16 +99,10 @@ impl Oracle {
             };
         }
         let player = u64::from_le_bytes(payload[0..8].try_into().unwrap_or_default());
-        let sequence = word(payload, 8);
-        let stranger = Reply {
-            player,
-            sequence,
-            ..Reply::default()
-        };
         if player >= u64::from(self.players) {
             return Outcome {
                 code: Code::UnknownPlayer,
-                reply: Some(stranger),
+                reply: Some(stranger(payload)),
             };
         }
         let key = || player_key(&self.secret, player);
@@ -93,38 +110,60 @@ impl Oracle {
             key: key(),
             ..Known::default()
         });
-        if Sha256::digest([&known.key, &payload[..32]].concat())[..16] != payload[32..] {
+        known.answer(payload, &self.city, self.max_speed_cm_s)
+    }
+}
+
+impl Known {
+    /// The right answer to a bare move of this player, which has 48 bytes.
+    fn answer(&mut self, payload: &[u8], city: &City, max_speed_cm_s: u32) -> Outcome {
+        let stranger = stranger(payload);
+        if !is_signed(payload, &self.key) {
             return Outcome {
                 code: Code::BadTag,
                 reply: Some(stranger),
             };
         }
-        let is_duplicate = known.is_duplicate(payload, sequence);
-        let code = known.code(payload, sequence, &self.city, self.max_speed_cm_s);
-        let reply = Reply {
-            time_ms: known.last.map_or(0, |(_, time)| time),
-            place: known.last.map(|(place, _)| place),
-            strikes: known.strikes.min(65_535) as u16,
-            is_duplicate,
-            ..stranger
-        };
+        let is_duplicate = is_step(payload) && self.is_known(stranger.sequence);
+        let code = self.code(payload, stranger.sequence, city, max_speed_cm_s);
         Outcome {
             code,
-            reply: Some(reply),
+            reply: Some(Reply {
+                is_duplicate,
+                ..self.state(stranger)
+            }),
         }
     }
-}
 
-impl Known {
-    fn is_duplicate(&self, payload: &[u8], sequence: u32) -> bool {
-        is_step(payload) && !self.is_too_old(sequence) && self.results.contains_key(&sequence)
+    /// A reply to this player, with all that it may know of itself.
+    fn state(&self, stranger: Reply) -> Reply {
+        Reply {
+            time_ms: self.last.map_or(0, |(_, time)| time),
+            place: self.last.map(|(place, _)| place),
+            strikes: self.strikes.min(65_535) as u16,
+            ..stranger
+        }
+    }
+
+    fn highest(&self) -> u32 {
+        self.results.keys().next_back().copied().unwrap_or(0)
     }
 
     fn is_too_old(&self, sequence: u32) -> bool {
-        let highest = self.results.keys().next_back().copied().unwrap_or(0);
-        i64::from(highest) - i64::from(sequence) > 63
+        i64::from(self.highest()) - i64::from(sequence) > 63
     }
 
+    fn is_known(&self, sequence: u32) -> bool {
+        !self.is_too_old(sequence) && self.results.contains_key(&sequence)
+    }
+
+    fn remember(&mut self, sequence: u32, code: Code) {
+        self.results.insert(sequence, code);
+        if self.results.len() > MOST_RESULTS {
+            let oldest = self.highest().saturating_sub(63);
+            self.results = self.results.split_off(&oldest);
+        }
+    }
     fn code(&mut self, payload: &[u8], sequence: u32, city: &City, max_speed_cm_s: u32) -> Code {
         if !is_step(payload) {
             return Code::Malformed;
@@ -137,7 +176,7 @@ impl Known {
         }
         let code = self.walk(payload, city, max_speed_cm_s);
         self.strikes += u32::from(code != Code::Accepted);
-        self.results.insert(sequence, code);
+        self.remember(sequence, code);
         code
     }
 
@@ -169,6 +208,19 @@ impl Known {
         self.last = Some((place, time));
         Code::Accepted
     }
+}
+
+/// The reply to somebody who has not proved to be a player.
+fn stranger(payload: &[u8]) -> Reply {
+    Reply {
+        player: u64::from_le_bytes(payload[0..8].try_into().unwrap_or_default()),
+        sequence: word(payload, 8),
+        ..Reply::default()
+    }
+}
+
+fn is_signed(payload: &[u8], key: &[u8]) -> bool {
+    Sha256::digest([key, &payload[..32]].concat())[..16] == payload[32..]
 }
 
 fn player_key(secret: &[u8; 32], player: u64) -> Vec<u8> {
