@@ -34,6 +34,8 @@ use crate::wait::{Doze, WaitStrategy};
 /// Rounds between two housekeepings: an idle round counts one, a request eight.
 const HOUSEKEEPING_ROUNDS: u64 = 2048;
 const REQUEST_ROUNDS: u64 = 8;
+/// Pauses before the next look behind a round with one request: see docs/decisions/0008-first-look.md.
+const PAUSES_BEHIND_ONE: u32 = 2;
 /// Idle rounds of [`WaitStrategy::Yield`] before it yields, and of `Park` before it parks.
 const SHORT_SPIN: u64 = 64;
 
@@ -120,7 +122,9 @@ impl<H: Handler> Shard<H> {
             } else {
                 if answered == 1 {
                     // A single host that waits for its reply: leave it the line it will write next.
-                    std::hint::spin_loop();
+                    for _ in 0..PAUSES_BEHIND_ONE {
+                        std::hint::spin_loop();
+                    }
                 }
                 idleness.rounds = 0;
                 idleness.answered += answered;
