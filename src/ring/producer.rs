@@ -21,7 +21,7 @@ use super::room::Room;
 use super::soiled::Soiled;
 use super::words::{PositionWord, Words};
 use super::Geometry;
-use crate::layout::{record_bytes, LINE};
+use crate::layout::{record_bytes, HEADER_BYTES, LINE};
 
 /// Least number of lines that [`Producer::own_next_lines`] takes.
 const OWN_AT_LEAST: u64 = 4;
@@ -60,6 +60,8 @@ pub struct Producer<W, P> {
     consumer_position: P,
     capacity: u64,
     payload_limit: u32,
+    /// The largest payload of a record of one line.
+    pub(super) one_line: u32,
     /// The committed end, and the number of the record that will start there.
     pub(super) end: Cursor,
     /// Last known consumer position plus the capacity: up to here lines may be written.
@@ -92,6 +94,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             consumer_position,
             capacity: geometry.capacity,
             payload_limit: geometry.payload_limit,
+            one_line: geometry.payload_limit.min((LINE - HEADER_BYTES) as u32),
             end: start,
             limit: start.position.wrapping_add(geometry.capacity),
             soiled: Soiled::new(geometry.capacity),
@@ -377,6 +380,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             consumer_position,
             capacity: self.capacity,
             payload_limit: self.payload_limit,
+            one_line: self.one_line,
             end: self.end,
             limit: self.limit,
             soiled: self.soiled.clone(),

@@ -6,7 +6,7 @@ use super::claim::{payload_mut, put_u64};
 use super::error::ClaimError;
 use super::producer::Producer;
 use super::words::{ByteWords, PositionWord, Words};
-use crate::layout::{HEADER_BYTES, LINE};
+use crate::layout::HEADER_BYTES;
 
 /// Room for one record, taken but not committed.
 #[derive(Clone, Copy)]
@@ -58,8 +58,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// `None` where it is longer, or where room has to be looked for.
     #[inline(always)]
     pub(crate) fn reserve_line(&mut self, payload: usize) -> Option<Room> {
-        let most = (LINE - HEADER_BYTES).min(self.payload_limit() as usize);
-        if self.batch_open || payload > most || !self.has_line() {
+        if self.batch_open || payload > self.one_line as usize || !self.has_line() {
             return None;
         }
         Some(self.line_room(payload as u32))
