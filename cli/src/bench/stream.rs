@@ -19,7 +19,6 @@ use ironhoard::ring::{
 
 use super::clock::Clock;
 use super::memory::FloorMemory;
-use super::stream_floor::BACK_OFF;
 
 /// Records that become visible together in the batched stream.
 pub const BATCH: u64 = 16;
@@ -29,6 +28,10 @@ pub const RING_BYTES: u64 = 1 << 20;
 const RECORD: u16 = 1;
 /// Records taken before the position is looked after.
 const POLL: usize = 256;
+/// `PAUSE` instructions, some microseconds, for which a consumer that has caught up leaves the ring to its
+/// producer. On the producer's heels it would take away each line that is being written, and a producer
+/// that is no faster than the consumer would never get away from it.
+const BACK_OFF: u32 = 256;
 /// A side that has waited for this long gives up.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Empty looks between two looks at the clock.

@@ -74,14 +74,14 @@ func (s *stream) write(group uint64, words int, count uint64) error {
 
 // writeRecords writes count records.
 func (s *stream) writeRecords(group uint64, words int, count uint64, pause *patience) error {
+	if words == 6 && group > 1 {
+		return s.writeGroups(group, count, pause)
+	}
 	end := s.producer.Next() + count
 	for s.producer.Next() < end {
 		room, err := s.producer.Reserve(8 * words)
 		if err != nil {
-			if err != ring.ErrFull {
-				return err
-			}
-			if err := pause.once(); err != nil {
+			if err := s.wait(err, pause); err != nil {
 				return err
 			}
 			continue
@@ -100,21 +100,54 @@ func (s *stream) writeRecords(group uint64, words int, count uint64, pause *pati
 	return nil
 }
 
+// writeGroups writes count records of 48 bytes as a program does whose messages have one size: all that
+// changes from record to record stays in registers.
+func (s *stream) writeGroups(group, count uint64, pause *patience) error {
+	p := s.producer
+	for number, end := p.Next(), p.Next()+count; number < end; {
+		for left := min(group, end-number); left > 0; left-- {
+			room, err := p.Reserve(48)
+			for err != nil {
+				if err := s.wait(err, pause); err != nil {
+					return err
+				}
+				room, err = p.Reserve(48)
+			}
+			fillSix((*[48]byte)(p.Payload(room)), number)
+			p.AppendTail(48, streamRecord)
+			number++
+		}
+		p.Publish()
+	}
+	return nil
+}
+
+// wait waits a little where the ring is full; any other error is one.
+func (s *stream) wait(err error, pause *patience) error {
+	if err != ring.ErrFull {
+		return err
+	}
+	return pause.once()
+}
+
 // fill writes the words of record number; no two words of a stream are alike.
 func fill(payload []byte, words int, number uint64) {
 	if words == 6 { // as a constant, as in a program whose messages have one size
-		b := (*[48]byte)(payload)
-		binary.LittleEndian.PutUint64(b[0:8], number+1<<48)
-		binary.LittleEndian.PutUint64(b[8:16], number+2<<48)
-		binary.LittleEndian.PutUint64(b[16:24], number+3<<48)
-		binary.LittleEndian.PutUint64(b[24:32], number+4<<48)
-		binary.LittleEndian.PutUint64(b[32:40], number+5<<48)
-		binary.LittleEndian.PutUint64(b[40:48], number+6<<48)
+		fillSix((*[48]byte)(payload), number)
 		return
 	}
 	for i := range words {
 		binary.LittleEndian.PutUint64(payload[8*i:], number+uint64(i+1)<<48)
 	}
+}
+
+func fillSix(payload *[48]byte, number uint64) {
+	binary.LittleEndian.PutUint64(payload[0:8], number+1<<48)
+	binary.LittleEndian.PutUint64(payload[8:16], number+2<<48)
+	binary.LittleEndian.PutUint64(payload[16:24], number+3<<48)
+	binary.LittleEndian.PutUint64(payload[24:32], number+4<<48)
+	binary.LittleEndian.PutUint64(payload[32:40], number+5<<48)
+	binary.LittleEndian.PutUint64(payload[40:48], number+6<<48)
 }
 
 // drain waits until all records are taken.
