@@ -9,7 +9,7 @@ use super::border::{border, value_border, Outcome};
 use super::failure::too_large;
 use super::handle::{exclusive, shared, Handle, Mark};
 use super::input::{give, output};
-use super::short_way::{claim_at_once, commit_at_once};
+use super::short_way::{claim_at_once, commit_at_once, tell_engine};
 use super::status::ih_status::{self, *};
 use crate::host::RequestSender;
 use crate::ring::{Room, SuspendedBatch};
@@ -274,17 +274,6 @@ pub unsafe extern "C" fn ih_producer_commit(
         // SAFETY: as above.
         None => unsafe { commit_with_words(producer, kind, number) },
     }
-}
-
-/// Behind a commit: the engine sleeps, or is another one.
-#[cold]
-#[inline(never)]
-unsafe extern "C" fn tell_engine(producer: *mut ih_producer) -> ih_status {
-    border(|| {
-        // SAFETY: what the header asks for.
-        unsafe { exclusive(producer)? }.sender.tell();
-        Ok(())
-    })
 }
 
 /// Every commit, with words for what stands in the way.

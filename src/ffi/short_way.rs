@@ -6,10 +6,11 @@
 
 use std::ffi::c_void;
 
-use super::border::at_once;
+use super::border::{at_once, border};
 use super::handle::exclusive;
 use super::input::give;
 use super::producer::{ih_producer, CLAIM, LINE};
+use super::status::ih_status;
 
 /// The claim of one line where nothing stands in the way; else nothing is done.
 ///
@@ -37,8 +38,8 @@ pub(super) unsafe fn claim_at_once(
 }
 
 /// The commit of a claim outside of batches where nothing stands in the way; else nothing is done. Says
-/// whether the engine must be told ([`tell`](crate::host::RequestSender::tell)), which the caller does last of
-/// all: nothing that is in registers need outlive it.
+/// whether [`tell_engine`] is due, which the caller does last of all: nothing that is in registers need
+/// outlive it.
 ///
 /// # Safety
 /// As `ih_producer_commit`.
@@ -59,5 +60,19 @@ pub(super) unsafe fn commit_at_once(
         // SAFETY: NULL, or the caller's to write.
         unsafe { give(number, committed) };
         Some(producer.sender.has_to_tell())
+    })
+}
+
+/// Behind a commit at once: the engine sleeps, or is another one.
+///
+/// # Safety
+/// As `ih_producer_commit`.
+#[cold]
+#[inline(never)]
+pub(super) unsafe extern "C" fn tell_engine(producer: *mut ih_producer) -> ih_status {
+    border(|| {
+        // SAFETY: the caller's promise.
+        unsafe { exclusive(producer)? }.sender.tell();
+        Ok(())
     })
 }
