@@ -355,6 +355,20 @@ static void sleep_in_a_loop(int fd) {
     OK(ih_events_disarm(events));
 }
 
+/* Arms while nobody publishes: it stays quiet. A host that was just taken on may be rung once for what it
+   could have missed. */
+static void arm_in_quiet(int fd) {
+    int ready = 7, rung = 0;
+    OK(ih_events_arm(events, &ready));
+    CHECK(ready == 0);
+    while (is_readable(fd, 50)) {
+        CHECK(rung++ < 3);
+        OK(ih_events_disarm(events));
+        OK(ih_events_arm(events, &ready));
+        CHECK(ready == 0);
+    }
+}
+
 /* A descriptor to sleep on: rung for events, once armed, over the lives of engines. */
 static void watches(void) {
     ih_host_options wishes;
@@ -377,8 +391,7 @@ static void watches(void) {
     OK(ih_events_fd(events, &again));
     CHECK(fd == again);
     FAILS(ih_events_arm(events, NULL), IH_ERROR_NULL);
-    OK(ih_events_arm(events, &ready));
-    CHECK(ready == 0 && !is_readable(fd, 20));
+    arm_in_quiet(fd);
     for (round = 1; round <= 50; round++) {
         ask(KIND_PUBLISH, "event", 5);
         CHECK(is_readable(fd, 20000));
