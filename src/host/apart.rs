@@ -55,9 +55,7 @@ impl RequestSender {
         if self.shared.mark.is_child() {
             return None;
         }
-        let producer = &mut self.parts.as_mut()?.producer;
-        let room = producer.line_room(payload);
-        Some(producer.commit_room(room, kind))
+        Some(self.parts.as_mut()?.producer.commit_line(payload, kind))
     }
 
     /// After a commit at once: must [`RequestSender::tell`] be called?
@@ -96,15 +94,6 @@ impl RequestSender {
         let number = self.producer().commit_room(room, kind);
         self.bell.after_publish();
         Ok(number)
-    }
-
-    /// Is this the process that attached? A forked child has no memory to write to.
-    #[inline(always)]
-    fn check_process(&self) -> Result<(), HostError> {
-        match self.shared.mark.is_child() {
-            false => Ok(()),
-            true => Err(HostError::Forked),
-        }
     }
 
     /// As [`RequestSender::batch`].

@@ -108,9 +108,7 @@ impl RequestSender {
     /// May a batch begin? Makes sure that the newest engine's position counts.
     #[inline]
     pub(super) fn check_batch(&mut self) -> Result<(), HostError> {
-        if self.shared.mark.is_child() {
-            return Err(HostError::Forked);
-        }
+        self.check_process()?;
         self.shared.check(self.index)?;
         if self.shared.epoch() != self.bound {
             self.rebind(); // an open batch can't, when it finds the ring full
@@ -124,12 +122,19 @@ impl RequestSender {
         self.room(payload).map(|_| ())
     }
 
+    /// Is this the process that attached? A forked child has no memory to write to.
+    #[inline(always)]
+    pub(super) fn check_process(&self) -> Result<(), HostError> {
+        match self.shared.mark.is_child() {
+            false => Ok(()),
+            true => Err(HostError::Forked),
+        }
+    }
+
     /// Takes room for a request of `payload` bytes.
     #[inline(always)]
     pub(super) fn room(&mut self, payload: usize) -> Result<Room, HostError> {
-        if self.shared.mark.is_child() {
-            return Err(HostError::Forked);
-        }
+        self.check_process()?;
         match self.producer().reserve_room(payload) {
             Ok(room) => Ok(room),
             Err(error) => self.no_room(error, payload),

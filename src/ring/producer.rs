@@ -266,17 +266,28 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         if room.padding != 0 {
             self.publish_padding(room);
         }
+        self.commit_record(room, (payload, record_bytes(payload)), kind, flags)
+    }
+
+    /// Commits a record without padding: `payload` bytes in a record of `bytes`.
+    #[inline(always)]
+    pub(super) fn commit_record(
+        &mut self,
+        room: Room,
+        (payload, bytes): (u32, u64),
+        kind: u16,
+        flags: u16,
+    ) -> u64 {
         let number = self.end.number;
         self.write_second_word(room.word, kind, flags, number);
-        let end = self.advance(room.start, payload);
+        let end = self.advance(room.start, bytes);
         self.publish_header(room.word, record_word(payload, number), end);
         number
     }
 
-    /// Moves the committed end behind a record of `payload` bytes at `start`.
+    /// Moves the committed end behind a record of `bytes` bytes at `start`.
     #[inline(always)]
-    fn advance(&mut self, start: u64, payload: u32) -> u64 {
-        let bytes = record_bytes(payload);
+    fn advance(&mut self, start: u64, bytes: u64) -> u64 {
         self.remember(bytes);
         self.end.position = start.wrapping_add(bytes);
         self.end.number = self.end.number.wrapping_add(1);

@@ -6,7 +6,7 @@ use super::claim::{payload_mut, put_u64};
 use super::error::ClaimError;
 use super::producer::Producer;
 use super::words::{ByteWords, PositionWord, Words};
-use crate::layout::HEADER_BYTES;
+use crate::layout::{HEADER_BYTES, LINE};
 
 /// Room for one record, taken but not committed.
 #[derive(Clone, Copy)]
@@ -73,6 +73,13 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             padding: 0,
             payload,
         }
+    }
+
+    /// Commits the room that [`Producer::reserve_line`] gave; returns the record's number.
+    #[inline(always)]
+    pub(crate) fn commit_line(&mut self, payload: u32, kind: u16) -> u64 {
+        debug_assert!(payload <= self.one_line);
+        self.commit_record(self.line_room(payload), (payload, LINE as u64), kind, 0)
     }
 
     /// Commits `room`, which must be the last that was taken; returns the record's number.

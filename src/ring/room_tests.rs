@@ -43,3 +43,40 @@ fn room_taken_again_gives_the_first_up() {
         assert_eq!(take_all(&mut consumer), [number]);
     }
 }
+
+/// Sizes of requests from none to several lines, by the short way where it can be gone and by the ordinary
+/// one in a ring beside: both hold the same words after each.
+#[test]
+fn a_line_by_the_short_way_leaves_what_a_claim_leaves() {
+    let (mut short, mut of_short) = in_memory(2048).expect("a possible shape");
+    let (mut plain, mut of_plain) = in_memory(2048).expect("a possible shape");
+    let mut lines = 0;
+    for turn in 0..400u64 {
+        let payload = [0, 48, 8, 49, 1, 130, 47, 48][turn as usize % 8];
+        let kind = turn as u16;
+        let number = match short.reserve_line(payload) {
+            Some(room) => {
+                lines += 1;
+                short.room_write(room, &vec![turn as u8; payload]);
+                short.commit_line(payload as u32, kind)
+            }
+            None => {
+                let room = short.reserve_room(payload).expect("room");
+                short.room_write(room, &vec![turn as u8; payload]);
+                short.commit_room(room, kind)
+            }
+        };
+        let mut claim = plain.claim(payload).expect("room");
+        claim.payload().copy_from_slice(&vec![turn as u8; payload]);
+        assert_eq!(claim.commit(kind), number);
+        assert_eq!(short.state(), plain.state());
+        for consumer in [&mut of_short, &mut of_plain] {
+            let record = consumer.peek().expect("sound").expect("committed");
+            assert_eq!((record.number(), record.kind()), (number, kind));
+            assert_eq!(record.payload().to_vec(), vec![turn as u8; payload]);
+            assert_eq!(take_all(consumer), [number]);
+            consumer.release();
+        }
+    }
+    assert!(lines > 200, "the short way was gone {lines} times");
+}
