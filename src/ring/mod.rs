@@ -24,6 +24,7 @@ mod claim;
 mod consumer;
 mod error;
 mod header;
+mod inspect;
 mod producer;
 mod record;
 mod room;

@@ -57,17 +57,17 @@ impl Cursor {
 /// The half of a ring that writes records. One owner; it may move between threads.
 pub struct Producer<W, P> {
     pub(super) words: W,
-    consumer_position: P,
-    capacity: u64,
-    payload_limit: u32,
+    pub(super) consumer_position: P,
+    pub(super) capacity: u64,
+    pub(super) payload_limit: u32,
     /// The largest payload of a record of one line.
     pub(super) one_line: u32,
     /// The committed end, and the number of the record that will start there.
     pub(super) end: Cursor,
     /// Last known consumer position plus the capacity: up to here lines may be written.
-    limit: u64,
+    pub(super) limit: u64,
     pub(super) soiled: Soiled,
-    last_bytes: u64,
+    pub(super) last_bytes: u64,
     /// A batch is open; still true at the next claim if the batch was forgotten.
     pub(super) batch_open: bool,
 }
@@ -381,28 +381,5 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         if self.limit != self.end.position {
             self.soiled.soil(from, self.limit);
         }
-    }
-
-    /// A producer in the same private state over other words, for tests that enumerate states.
-    #[doc(hidden)]
-    pub fn fork(&self, words: W, consumer_position: P) -> Self {
-        Self {
-            words,
-            consumer_position,
-            capacity: self.capacity,
-            payload_limit: self.payload_limit,
-            one_line: self.one_line,
-            end: self.end,
-            limit: self.limit,
-            soiled: self.soiled.clone(),
-            last_bytes: self.last_bytes,
-            batch_open: self.batch_open,
-        }
-    }
-
-    /// The private state, for tests that enumerate states.
-    #[doc(hidden)]
-    pub fn state(&self) -> (Cursor, u64, Vec<u64>) {
-        (self.end, self.limit, self.soiled.bits().to_vec())
     }
 }
