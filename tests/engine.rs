@@ -2,14 +2,10 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ironhoard::attach::{Policy, Wishes};
-use ironhoard::engine::{
-    Counters, Counts, Engine, EngineOptions, Handler, Reply, Request, Status, StopHandle,
-};
+use ironhoard::engine::{Engine, EngineOptions, Handler, Reply, Request, Status};
 use ironhoard::host::{Host, HostError, HostOptions};
 use ironhoard::layout::{REGION_MAGIC, STATUS_PANIC, STATUS_TOO_LARGE, STATUS_UNKNOWN_FLAG};
 use ironhoard::wait::WaitStrategy;
@@ -18,6 +14,9 @@ use ironhoard::wait::WaitStrategy;
 #[allow(dead_code)]
 mod processes;
 use processes::Scratch;
+#[path = "common/running.rs"]
+mod running;
+use running::Running;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Long enough for a loaded machine: these tests wait for events and never measure.
@@ -71,41 +70,12 @@ impl Handler for Moody {
     }
 }
 
-/// An engine on a thread of this process.
-struct Running {
-    stop: StopHandle,
-    counters: Arc<Counters>,
-    thread: Option<JoinHandle<Counts>>,
+fn start(options: EngineOptions) -> Running {
+    Running::start(options, |_| Moody)
 }
 
-impl Running {
-    fn start(options: EngineOptions) -> Running {
-        let engine = Engine::bind(options).expect("bound");
-        let stop = engine.stop_handle();
-        let counters = engine.counters();
-        let thread = std::thread::spawn(|| engine.run(|_| Moody).expect("ran"));
-        Running {
-            stop,
-            counters,
-            thread: Some(thread),
-        }
-    }
-
-    fn at(path: &Path) -> Running {
-        Self::start(EngineOptions::new(path).wait(WaitStrategy::Yield(SECOND / 1000)))
-    }
-
-    fn stop(mut self) -> Counts {
-        self.stop.stop();
-        let thread = self.thread.take().expect("stopped once");
-        thread.join().expect("no panic outside of a handler")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.stop();
-    }
+fn start_at(path: &Path) -> Running {
+    start(EngineOptions::new(path).wait(WaitStrategy::Yield(SECOND / 1000)))
 }
 
 fn small(lanes: u32) -> HostOptions {
@@ -134,7 +104,7 @@ fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 #[test]
 fn payloads_of_every_size_come_back() {
     let scratch = Scratch::new("sizes");
-    let engine = Running::at(&scratch.socket());
+    let engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = host.lane().expect("a lane");
     let limit = lane.payload_limit() as usize;
@@ -162,7 +132,7 @@ fn payloads_of_every_size_come_back() {
 #[test]
 fn a_payload_too_large_names_the_limit_and_loses_nothing() {
     let scratch = Scratch::new("large");
-    let _engine = Running::at(&scratch.socket());
+    let _engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = host.lane().expect("a lane");
     let refused = lane.claim(513).err().expect("too large");
@@ -187,7 +157,7 @@ fn a_payload_too_large_names_the_limit_and_loses_nothing() {
 #[test]
 fn a_panic_in_the_handler_is_an_error_reply_and_a_counter() {
     let scratch = Scratch::new("panic");
-    let engine = Running::at(&scratch.socket());
+    let engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = host.lane().expect("a lane");
     for round in 0..3u64 {
@@ -206,7 +176,7 @@ fn a_panic_in_the_handler_is_an_error_reply_and_a_counter() {
 #[test]
 fn a_panic_within_a_batch_costs_only_its_own_request() {
     let scratch = Scratch::new("panic-batch");
-    let engine = Running::at(&scratch.socket());
+    let engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = host.lane().expect("a lane");
     let mut batch = lane.batch().expect("open");
@@ -240,7 +210,7 @@ fn a_panic_within_a_batch_costs_only_its_own_request() {
 #[test]
 fn a_deadline_says_that_it_may_have_been_executed_and_the_late_reply_is_dropped() {
     let scratch = Scratch::new("deadline");
-    let _engine = Running::at(&scratch.socket());
+    let _engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = host.lane().expect("a lane");
     let slow = 300u64.to_le_bytes();
@@ -266,7 +236,7 @@ fn a_deadline_says_that_it_may_have_been_executed_and_the_late_reply_is_dropped(
 #[test]
 fn a_poll_never_gives_the_reply_of_a_call_that_was_given_up() {
     let scratch = Scratch::new("given-up");
-    let _engine = Running::at(&scratch.socket());
+    let _engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = host.lane().expect("a lane");
     let slow = 20u64.to_le_bytes();
@@ -288,7 +258,7 @@ fn a_poll_never_gives_the_reply_of_a_call_that_was_given_up() {
 #[test]
 fn a_lane_given_back_is_taken_again_without_its_predecessors_replies() {
     let scratch = Scratch::new("pool");
-    let _engine = Running::at(&scratch.socket());
+    let _engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(2)).expect("attached");
     let mut first = host.lane().expect("a lane");
     let second = host.lane().expect("a lane");
@@ -315,7 +285,7 @@ fn a_lane_given_back_is_taken_again_without_its_predecessors_replies() {
 #[test]
 fn full_is_an_answer_and_waiting_for_room_needs_its_own_replies_taken() {
     let scratch = Scratch::new("full");
-    let _engine = Running::at(&scratch.socket());
+    let _engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = host.lane().expect("a lane");
     let mut committed = 0;
@@ -345,7 +315,7 @@ fn full_is_an_answer_and_waiting_for_room_needs_its_own_replies_taken() {
 #[test]
 fn a_call_does_not_steal_replies_that_are_still_to_be_polled() {
     let scratch = Scratch::new("outstanding");
-    let _engine = Running::at(&scratch.socket());
+    let _engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = host.lane().expect("a lane");
     lane.claim(0).expect("room").commit(ECHO);
@@ -359,7 +329,7 @@ fn a_call_does_not_steal_replies_that_are_still_to_be_polled() {
 fn nothing_is_lost_when_both_sides_sleep_all_the_time() {
     let scratch = Scratch::new("sleepers");
     let options = EngineOptions::new(scratch.socket()).wait(WaitStrategy::Park);
-    let engine = Running::start(options);
+    let engine = start(options);
     let options = HostOptions {
         spin: 0,
         ..small(4)
@@ -391,7 +361,7 @@ fn many_threads_share_one_sender_and_nothing_is_lost_or_torn() {
     const THREADS: u64 = 8;
     const EACH: u64 = 4000;
     let scratch = Scratch::new("shared");
-    let _engine = Running::at(&scratch.socket());
+    let _engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let (sender, mut receiver) = host.lane().expect("a lane").split();
     let sender = sender.shared();
@@ -444,7 +414,7 @@ fn many_threads_share_one_sender_and_nothing_is_lost_or_torn() {
 #[test]
 fn stopping_answers_what_was_committed() {
     let scratch = Scratch::new("drain");
-    let engine = Running::at(&scratch.socket());
+    let engine = start_at(&scratch.socket());
     let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = host.lane().expect("a lane");
     lane.call(ECHO, &[], &mut [], PATIENCE).expect("awake");
@@ -480,7 +450,7 @@ fn a_vanished_hosts_place_is_free_again() {
         max_hosts: 1,
         ..Policy::default()
     };
-    let engine = Running::start(EngineOptions::new(scratch.socket()).policy(policy));
+    let engine = start(EngineOptions::new(scratch.socket()).policy(policy));
     for round in 1..=5 {
         let host = loop {
             match Host::attach_with(scratch.socket(), small(1)) {
@@ -501,7 +471,7 @@ fn a_vanished_hosts_place_is_free_again() {
 #[test]
 fn nonsense_costs_its_author_the_lane_and_nobody_else_anything() {
     let scratch = Scratch::new("nonsense");
-    let engine = Running::at(&scratch.socket());
+    let engine = start_at(&scratch.socket());
     let good = Host::attach_with(scratch.socket(), small(1)).expect("attached");
     let mut lane = good.lane().expect("a lane");
     let wishes = small(2).wishes;
@@ -587,7 +557,7 @@ fn a_host_without_an_engine_is_told_where_it_looked() {
 #[test]
 fn several_shards_serve_the_lanes_of_one_host() {
     let scratch = Scratch::new("shards");
-    let engine = Running::start(
+    let engine = start(
         EngineOptions::new(scratch.socket())
             .unpinned(3)
             .wait(WaitStrategy::Park),

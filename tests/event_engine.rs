@@ -2,14 +2,12 @@
 //! what another engine changes.
 
 use std::path::Path;
-use std::sync::{Arc, Barrier};
-use std::thread::JoinHandle;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use ironhoard::attach::{AttachError, RefusalCode, Wishes, ALL_EVENT_RINGS};
 use ironhoard::engine::{
-    Counters, Counts, Engine, EngineError, EngineOptions, EventError, Handler, Reply, Request,
-    Status, StopHandle,
+    Engine, EngineError, EngineOptions, EventError, Handler, Reply, Request, Status,
 };
 use ironhoard::host::{EventAnswer, EventReceiver, Host, HostError, HostOptions, Lane};
 use ironhoard::wait::WaitStrategy;
@@ -18,6 +16,9 @@ use ironhoard::wait::WaitStrategy;
 #[allow(dead_code)]
 mod processes;
 use processes::Scratch;
+#[path = "common/running.rs"]
+mod running;
+use running::Running;
 
 /// Long enough for a loaded machine: these tests wait for events and never measure.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -87,40 +88,11 @@ fn misuse(request: &Request<'_>) {
     drop((open, other)); // aborted: no number is used
 }
 
-/// An engine on a thread of this process.
-struct Running {
-    stop: StopHandle,
-    counters: Arc<Counters>,
-    thread: Option<JoinHandle<Counts>>,
-}
-
-impl Running {
-    fn start(options: EngineOptions, stateless: bool) -> Running {
-        let engine = Engine::bind(options).expect("bound");
-        let (stop, counters) = (engine.stop_handle(), engine.counters());
-        let make = move |shard: usize| Herald {
-            shard: shard as u64,
-            stateless,
-        };
-        let thread = std::thread::spawn(move || engine.run(make).expect("ran"));
-        Running {
-            stop,
-            counters,
-            thread: Some(thread),
-        }
-    }
-
-    fn stop(mut self) -> Counts {
-        self.stop.stop();
-        let thread = self.thread.take().expect("stopped once");
-        thread.join().expect("no panic outside of a handler")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.stop();
-    }
+fn start(options: EngineOptions, stateless: bool) -> Running {
+    Running::start(options, move |shard| Herald {
+        shard: shard as u64,
+        stateless,
+    })
 }
 
 /// One shard with two event rings of 4 KiB.
@@ -186,7 +158,7 @@ fn read_to(events: &mut EventReceiver, next: u64) -> (u64, u64) {
 #[test]
 fn all_hosts_see_all_events_in_order() {
     let scratch = Scratch::new("events-all");
-    let engine = Running::start(options(&scratch.socket()), true);
+    let engine = start(options(&scratch.socket()), true);
     let asking = host(&scratch.socket(), 2);
     let mut lane = asking.lane().expect("a lane");
     let readers = [host(&scratch.socket(), 2), reader_host(&scratch.socket())];
@@ -212,7 +184,7 @@ fn all_hosts_see_all_events_in_order() {
 #[test]
 fn a_host_that_is_too_slow_learns_what_it_lost_and_goes_on() {
     let scratch = Scratch::new("events-slow");
-    let engine = Running::start(options(&scratch.socket()), true);
+    let engine = start(options(&scratch.socket()), true);
     let host = host(&scratch.socket(), 1);
     let mut lane = host.lane().expect("a lane");
     let mut events = host.events(0).expect("a ring");
@@ -236,7 +208,7 @@ fn a_host_that_is_too_slow_learns_what_it_lost_and_goes_on() {
 #[test]
 fn who_comes_late_begins_with_what_is_retained() {
     let scratch = Scratch::new("events-late");
-    let _engine = Running::start(options(&scratch.socket()), true);
+    let _engine = start(options(&scratch.socket()), true);
     let host = host(&scratch.socket(), ALL_EVENT_RINGS);
     assert_eq!(host.terms().events.rings.len(), 2);
     let mut lane = host.lane().expect("a lane");
@@ -263,7 +235,7 @@ fn waiters_are_woken_for_each_event_and_never_too_late() {
     let scratch = Scratch::new("events-wake");
     for membarrier in [true, false] {
         let options = options(&scratch.socket()).membarrier(membarrier);
-        let engine = Running::start(options, true);
+        let engine = start(options, true);
         let asking = host(&scratch.socket(), 0);
         let mut lane = asking.lane().expect("a lane");
         let waiting = |_| {
@@ -300,7 +272,7 @@ fn waiters_are_woken_for_each_event_and_never_too_late() {
 #[test]
 fn who_comes_while_a_handler_runs_is_woken_for_what_it_publishes() {
     let scratch = Scratch::new("events-early");
-    let _engine = Running::start(options(&scratch.socket()), true);
+    let _engine = start(options(&scratch.socket()), true);
     let asking = host(&scratch.socket(), 0);
     let mut lane = asking.lane().expect("a lane");
     let asked = std::thread::spawn(move || ask(&mut lane, HOLD, 0, 1));
@@ -326,7 +298,7 @@ fn who_comes_while_a_handler_runs_is_woken_for_what_it_publishes() {
 #[test]
 fn waiting_ends_with_the_deadline() {
     let scratch = Scratch::new("events-deadline");
-    let _engine = Running::start(options(&scratch.socket()), true);
+    let _engine = start(options(&scratch.socket()), true);
     let host = reader_host(&scratch.socket());
     let mut events = host.events(1).expect("a ring");
     let begun = Instant::now();
@@ -347,7 +319,7 @@ fn sleeps() -> u64 {
 #[test]
 fn a_shard_without_lanes_of_a_host_lets_it_sleep() {
     let scratch = Scratch::new("events-asleep");
-    let _engine = Running::start(options(&scratch.socket()).unpinned(2), true);
+    let _engine = start(options(&scratch.socket()).unpinned(2), true);
     let host = host(&scratch.socket(), 1); // one lane, one ring of shard 0
     let mut events = host.events(0).expect("a ring");
     let before = sleeps();
@@ -360,7 +332,7 @@ fn a_shard_without_lanes_of_a_host_lets_it_sleep() {
 #[test]
 fn events_and_replies_wake_threads_of_one_host() {
     let scratch = Scratch::new("events-both");
-    let _engine = Running::start(options(&scratch.socket()), true);
+    let _engine = start(options(&scratch.socket()), true);
     let host = host(&scratch.socket(), 2);
     let mut lane = host.lane().expect("a lane");
     let mut events = host.events(0).expect("a ring");
@@ -375,7 +347,7 @@ fn events_and_replies_wake_threads_of_one_host() {
 #[test]
 fn each_shard_has_rings_of_its_own() {
     let scratch = Scratch::new("events-shards");
-    let engine = Running::start(options(&scratch.socket()).unpinned(2), true);
+    let engine = start(options(&scratch.socket()).unpinned(2), true);
     let options = HostOptions {
         wishes: Wishes {
             lanes: 2,
@@ -410,7 +382,7 @@ fn each_shard_has_rings_of_its_own() {
 #[test]
 fn a_handlers_mistakes_cost_nothing_but_themselves() {
     let scratch = Scratch::new("events-misuse");
-    let engine = Running::start(options(&scratch.socket()), true);
+    let engine = start(options(&scratch.socket()), true);
     let host = host(&scratch.socket(), 1);
     let mut lane = host.lane().expect("a lane");
     let mut events = host.events(0).expect("a ring");
@@ -437,7 +409,7 @@ fn refusal(path: &Path, wishes: Wishes) -> (RefusalCode, u64, String) {
 #[test]
 fn wishes_that_cannot_be_are_refused() {
     let scratch = Scratch::new("events-wishes");
-    let engine = Running::start(options(&scratch.socket()), true);
+    let engine = start(options(&scratch.socket()), true);
     let three = Wishes {
         event_rings: 3,
         ..Wishes::default()
@@ -461,7 +433,7 @@ fn wishes_that_cannot_be_are_refused() {
     engine.stop();
 
     let bare = EngineOptions::new(scratch.socket());
-    let _engine = Running::start(bare, true);
+    let _engine = start(bare, true);
     let (code, limit, text) = refusal(&scratch.socket(), Wishes::events_only());
     assert_eq!((code, limit), (RefusalCode::EventRings, 0));
     assert!(text.contains("start the engine with event rings"), "{text}");
@@ -511,7 +483,7 @@ fn until_new_life(events: &mut EventReceiver) -> (u64, u64) {
 #[test]
 fn another_engine_is_another_life_and_the_last_events_of_the_old_one_come_first() {
     let scratch = Scratch::new("events-resume");
-    let first = Running::start(options(&scratch.socket()), true);
+    let first = start(options(&scratch.socket()), true);
     let asking = host(&scratch.socket(), 1);
     let reading = reader_host(&scratch.socket());
     let mut lane = asking.lane().expect("a lane");
@@ -523,7 +495,7 @@ fn another_engine_is_another_life_and_the_last_events_of_the_old_one_come_first(
     let life = reading.terms().events.life;
     assert_eq!(life, asking.terms().events.life);
     first.stop();
-    let _second = Running::start(options(&scratch.socket()), true);
+    let _second = start(options(&scratch.socket()), true);
     assert_eq!(ask(&mut lane, PUBLISH, 0, 4), 0);
     for events in &mut all {
         let (next_life, before) = until_new_life(events);
@@ -538,7 +510,7 @@ fn another_engine_is_another_life_and_the_last_events_of_the_old_one_come_first(
 #[test]
 fn a_handlers_state_that_died_ends_lanes_but_no_reader() {
     let scratch = Scratch::new("events-stateful");
-    let first = Running::start(options(&scratch.socket()), false);
+    let first = start(options(&scratch.socket()), false);
     let asking = host(&scratch.socket(), 1);
     let reading = reader_host(&scratch.socket());
     let mut lane = asking.lane().expect("a lane");
@@ -546,7 +518,7 @@ fn a_handlers_state_that_died_ends_lanes_but_no_reader() {
     let mut events = reading.events(0).expect("a ring");
     assert_eq!(ask(&mut lane, PUBLISH, 0, 3), 0);
     first.stop();
-    let _second = Running::start(options(&scratch.socket()), false);
+    let _second = start(options(&scratch.socket()), false);
     assert_eq!(until_new_life(&mut events).1, 3);
     assert_eq!(read_to(&mut own, 4), (3, 0));
     let gone = loop {
@@ -565,12 +537,12 @@ fn a_handlers_state_that_died_ends_lanes_but_no_reader() {
 #[test]
 fn a_successor_without_event_rings_is_an_error_of_the_receiver() {
     let scratch = Scratch::new("events-fewer");
-    let first = Running::start(options(&scratch.socket()), true);
+    let first = start(options(&scratch.socket()), true);
     let host = host(&scratch.socket(), ALL_EVENT_RINGS);
     let mut lane = host.lane().expect("a lane");
     let mut events = host.events(1).expect("a ring");
     first.stop();
-    let _second = Running::start(EngineOptions::new(scratch.socket()), true);
+    let _second = start(EngineOptions::new(scratch.socket()), true);
     assert_eq!(ask(&mut lane, PUBLISH, 0, 0), 0);
     for _ in 0..2 {
         assert!(events.wait(PATIENCE).expect("alive"));

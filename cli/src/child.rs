@@ -133,6 +133,31 @@ impl Child {
         (!status.success()).then(|| self.failed(status))
     }
 
+    /// Waits until the child is `ready`, looking every `again`.
+    ///
+    /// # Errors
+    ///
+    /// What `ready` says, [`ChildError::Failed`] if the child ends with a failure, `late` where `patience` is
+    /// over.
+    pub fn wait_until<E: From<ChildError>>(
+        &mut self,
+        (again, patience): (Duration, Duration),
+        late: E,
+        mut ready: impl FnMut(&Child) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let start = Instant::now();
+        while !ready(self)? {
+            if let Some(failure) = self.failure() {
+                return Err(failure.into());
+            }
+            if start.elapsed() > patience {
+                return Err(late);
+            }
+            std::thread::sleep(again);
+        }
+        Ok(())
+    }
+
     /// Waits for the child's own end.
     ///
     /// # Errors

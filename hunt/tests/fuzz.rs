@@ -146,13 +146,42 @@ fn assert_words(error: &MapError) {
     assert!(words.len() > 30 && words.contains("; "), "{words}");
 }
 
+/// What became of spoilt maps.
+#[derive(Default)]
+struct Outcomes {
+    maps: u32,
+    errors: u32,
+}
+
+impl Outcomes {
+    /// A map must be one that can be walked, an error must have words.
+    fn note(&mut self, outcome: Result<StreetMap, MapError>, mutator: &mut Mutator) {
+        match outcome {
+            Ok(map) => {
+                walk(map, mutator.random.random());
+                self.maps += 1;
+            }
+            Err(error) => {
+                assert_words(&error);
+                self.errors += 1;
+            }
+        }
+    }
+
+    /// Both have been met more than now and then.
+    fn assert_both(&self) {
+        let Outcomes { maps, errors } = self;
+        assert!(*maps > 20 && *errors > 20, "{maps} {errors}");
+    }
+}
+
 #[test]
 fn map_files_are_taken_whole_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("town.ihmap");
     town().save(&path).unwrap();
     let good = std::fs::read(&path).unwrap();
-    let (mut maps, mut errors) = (0, 0);
+    let mut outcomes = Outcomes::default();
     cases(MOST_BYTES, |mutator| {
         let mut bytes = match mutator.once_in(2) {
             true => mutator.spoil(&good, &good),
@@ -169,18 +198,16 @@ fn map_files_are_taken_whole_or_refused() {
         match (load(&path, MapMemory::Huge), load(&path, MapMemory::File)) {
             (Ok(own), Ok(mapped)) => {
                 assert!(own == mapped && (is_sealed || bytes == good));
-                walk(own, mutator.random.random());
-                maps += 1;
+                outcomes.note(Ok(own), mutator);
             }
             (Err(own), Err(mapped)) => {
-                assert_words(&own);
                 assert_eq!(own.to_string(), mapped.to_string());
-                errors += 1;
+                outcomes.note(Err(own), mutator);
             }
             (own, mapped) => panic!("{own:?} read, {mapped:?} mapped"),
         }
     });
-    assert!(maps > 20 && errors > 20, "{maps} {errors}");
+    outcomes.assert_both();
 }
 
 fn load(path: &Path, memory: MapMemory) -> Result<StreetMap, MapError> {
@@ -241,7 +268,7 @@ fn extracts_become_maps_or_errors() {
         }
     }));
     let whole = [false, true].map(|is_deflated| extract(<[u8]>::to_vec, is_deflated));
-    let (mut maps, mut errors) = (0, 0);
+    let mut outcomes = Outcomes::default();
     cases(MOST_BYTES_OF_EXTRACT, |mutator| {
         let is_deflated = mutator.once_in(2);
         let good = &whole[usize::from(is_deflated)];
@@ -259,18 +286,10 @@ fn extracts_become_maps_or_errors() {
             travel: [Travel::Foot, Travel::Vehicle][usize::from(mutator.once_in(2))],
             ..ImportOptions::default()
         };
-        match import_pbf(Cursor::new(bytes), &options, &mut |_, _| {}) {
-            Ok((map, _)) => {
-                walk(map, mutator.random.random());
-                maps += 1;
-            }
-            Err(error) => {
-                assert_words(&error);
-                errors += 1;
-            }
-        }
+        let imported = import_pbf(Cursor::new(bytes), &options, &mut |_, _| {});
+        outcomes.note(imported.map(|(map, _)| map), mutator);
     });
-    assert!(maps > 20 && errors > 20, "{maps} {errors}");
+    outcomes.assert_both();
 }
 
 #[test]
@@ -282,22 +301,14 @@ fn geojson_becomes_a_map_or_an_error() {
         [[[11.97,57.70],[11.975,57.705]],[[11.975,57.705],[11.98,57.71]]]}},
         {"properties":{"maxspeed":50,"foot":true},"geometry":{"type":"Point","coordinates":[1,2]}}]}"#;
     let other = r#"[[[[{{"a":[-1e309,1e-400,180,-180.0000001,null,true]}},"\ud800","\u0000é"#;
-    let (mut maps, mut errors) = (0, 0);
+    let mut outcomes = Outcomes::default();
     cases(MOST_BYTES, |mutator| {
         let bytes = mutator.spoil(good.as_bytes(), other.as_bytes());
         let options = ImportOptions::default();
-        match import_geojson(&bytes[..], 0, &options, &mut |_, _| {}) {
-            Ok((map, _)) => {
-                walk(map, mutator.random.random());
-                maps += 1;
-            }
-            Err(error) => {
-                assert_words(&error);
-                errors += 1;
-            }
-        }
+        let imported = import_geojson(&bytes[..], 0, &options, &mut |_, _| {});
+        outcomes.note(imported.map(|(map, _)| map), mutator);
     });
-    assert!(maps > 20 && errors > 20, "{maps} {errors}");
+    outcomes.assert_both();
 }
 
 /// A short game of the crew, recorded.

@@ -26,7 +26,7 @@ use super::link::Link;
 use super::receiver::ReplyReceiver;
 use super::shared::HostShared;
 use crate::sys::barrier::Barrier;
-use crate::wait::Doze;
+use crate::wait::{Doze, MemoryFlag, Sleeper};
 
 /// Whose doorbell it is.
 #[derive(Clone, Copy)]
@@ -108,16 +108,32 @@ impl Watch {
         Ok(newest)
     }
 
+    /// Asks to be rung (label `doze`: raise, barrier, look), unless there is something already: then it says
+    /// so.
+    fn arm(&mut self, waiter: &mut impl Waiter) -> Result<bool, HostError> {
+        let newest = self.follow(waiter.host())?;
+        waiter.sleeper().raise();
+        Barrier::agreed(newest.terms.membarrier).sleeper();
+        let ready = waiter.is_ready();
+        if ready {
+            waiter.sleeper().lower();
+        }
+        Ok(ready)
+    }
+
     /// Silences the descriptor, and tells whoever else the ring may have been for.
-    fn silence(&self, shared: &HostShared) {
+    fn disarm(&mut self, waiter: &mut impl Waiter) -> Result<(), HostError> {
+        living(waiter.host())?;
+        waiter.sleeper().lower();
         let _ = rustix::io::read(&*self.news, &mut [0u8; 8]);
         let mut bytes = [0u8; 64];
         let doorbell = self.doorbell();
         match doorbell.map(|bell| recv(bell, &mut bytes, RecvFlags::DONTWAIT)) {
             Some(Ok((0, _))) => self.forget(),
-            Some(Ok(_)) => shared.nap.tell_others(&self.news),
+            Some(Ok(_)) => waiter.host().nap.tell_others(&self.news),
             Some(Err(_)) | None => {}
         }
+        Ok(())
     }
 
     fn end(&self, shared: &HostShared) {
@@ -131,6 +147,42 @@ fn living(shared: &HostShared) -> Result<(), HostError> {
     match shared.mark.is_child() {
         true => Err(HostError::Forked),
         false => Ok(()),
+    }
+}
+
+/// Who sleeps in an event loop.
+trait Waiter {
+    fn host(&self) -> &HostShared;
+    fn sleeper(&mut self) -> &mut Sleeper<MemoryFlag>;
+    /// Is there something for the next look to tell, an end too?
+    fn is_ready(&mut self) -> bool;
+}
+
+impl Waiter for ReplyReceiver {
+    fn host(&self) -> &HostShared {
+        &self.shared
+    }
+
+    fn sleeper(&mut self) -> &mut Sleeper<MemoryFlag> {
+        ReplyReceiver::sleeper(self)
+    }
+
+    fn is_ready(&mut self) -> bool {
+        self.has_reply().unwrap_or(true)
+    }
+}
+
+impl Waiter for EventReceiver {
+    fn host(&self) -> &HostShared {
+        &self.shared
+    }
+
+    fn sleeper(&mut self) -> &mut Sleeper<MemoryFlag> {
+        &mut self.sleeper
+    }
+
+    fn is_ready(&mut self) -> bool {
+        self.has_news().unwrap_or(true)
     }
 }
 
@@ -148,20 +200,12 @@ impl ReplyReceiver {
         watch.end(&self.shared);
     }
 
-    /// Asks to be rung (label `doze`: raise, barrier, look), unless there is a reply, or an end that the
-    /// next look will tell: then it says so.
+    /// Asks to be rung, unless there is a reply, or an end that the next look will tell: then it says so.
     ///
     /// # Errors
     /// [`HostError::Forked`]; [`HostError::Kernel`] where a new engine's doorbell can't be watched.
     pub(crate) fn arm(&mut self, watch: &mut Watch) -> Result<bool, HostError> {
-        let newest = watch.follow(&self.shared)?;
-        self.sleeper().raise();
-        Barrier::agreed(newest.terms.membarrier).sleeper();
-        let ready = self.has_reply().unwrap_or(true);
-        if ready {
-            self.sleeper().lower();
-        }
-        Ok(ready)
+        watch.arm(self)
     }
 
     /// Silences the descriptor.
@@ -169,10 +213,7 @@ impl ReplyReceiver {
     /// # Errors
     /// [`HostError::Forked`].
     pub(crate) fn disarm(&mut self, watch: &mut Watch) -> Result<(), HostError> {
-        living(&self.shared)?;
-        self.sleeper().lower();
-        watch.silence(&self.shared);
-        Ok(())
+        watch.disarm(self)
     }
 }
 
@@ -190,19 +231,12 @@ impl EventReceiver {
         watch.end(&self.shared);
     }
 
-    /// Asks to be rung (label `doze`: raise, barrier, look), unless there is something to poll.
+    /// Asks to be rung, unless there is something to poll.
     ///
     /// # Errors
     /// As [`ReplyReceiver::arm`].
     pub(crate) fn arm(&mut self, watch: &mut Watch) -> Result<bool, HostError> {
-        let newest = watch.follow(&self.shared)?;
-        self.sleeper.raise();
-        Barrier::agreed(newest.terms.membarrier).sleeper();
-        let ready = self.has_news().unwrap_or(true);
-        if ready {
-            self.sleeper.lower();
-        }
-        Ok(ready)
+        watch.arm(self)
     }
 
     /// Silences the descriptor.
@@ -210,9 +244,6 @@ impl EventReceiver {
     /// # Errors
     /// [`HostError::Forked`].
     pub(crate) fn disarm(&mut self, watch: &mut Watch) -> Result<(), HostError> {
-        living(&self.shared)?;
-        self.sleeper.lower();
-        watch.silence(&self.shared);
-        Ok(())
+        watch.disarm(self)
     }
 }

@@ -11,7 +11,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ironhoard::attach::Terms;
 use ironhoard::host::{Host, HostError, HostOptions, Lane};
@@ -230,29 +230,11 @@ impl Started {
     fn wait_ready(&mut self) -> Result<(), BenchError> {
         // Acquire: partner of the release store in `engine::serve`.
         let ready = &self.memory.lines().ready.0[0];
-        wait_for(&mut self.child, LOOK_AGAIN, |_| {
+        let times = (LOOK_AGAIN, PATIENCE);
+        self.child.wait_until(times, BenchError::NotReady, |_| {
             Ok(ready.load(Ordering::Acquire) != 0)
         })
     }
-}
-
-/// Waits until a child is `ready`, has failed, or patience is over; looks `again` and again.
-pub fn wait_for(
-    child: &mut Child,
-    again: Duration,
-    mut ready: impl FnMut(&Child) -> Result<bool, BenchError>,
-) -> Result<(), BenchError> {
-    let start = Instant::now();
-    while !ready(child)? {
-        if let Some(failure) = child.failure() {
-            return Err(failure.into());
-        }
-        if start.elapsed() > PATIENCE {
-            return Err(BenchError::NotReady);
-        }
-        std::thread::sleep(again);
-    }
-    Ok(())
 }
 
 impl Attached<'_> {

@@ -23,7 +23,7 @@ use rustix::process::{kill_process, Pid, Signal};
 
 use crate::child::Child;
 
-use super::attached::{wait_for, BenchError, PATIENCE};
+use super::attached::{BenchError, PATIENCE};
 use super::clock::Clock;
 
 /// Kind of an event whose first word is the stamp of its publishing.
@@ -154,7 +154,8 @@ impl Listener {
     /// Waits until it is attached and asleep.
     pub fn wait_asleep(&mut self) -> Result<(), BenchError> {
         let samples = &self.samples;
-        wait_for(&mut self.child, LOOK_AGAIN, |child| {
+        let times = (LOOK_AGAIN, PATIENCE);
+        self.child.wait_until(times, BenchError::NotReady, |child| {
             Ok(samples.get(0)? != 0 && sleeps(child.id()))
         })
     }

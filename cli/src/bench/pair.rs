@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::child::{Child, ChildError};
 use crate::cores::{pin, CoreError, CorePair};
@@ -112,18 +112,12 @@ impl FloorPair {
     }
 
     fn wait_ready(&mut self) -> Result<(), PairError> {
-        let start = Instant::now();
         // Acquire: partner of the release store in `serve`.
-        while self.lines().ready.0[0].load(Ordering::Acquire) == 0 {
-            if let Some(failure) = self.child.failure() {
-                return Err(failure.into());
-            }
-            if start.elapsed() > CHILD_PATIENCE {
-                return Err(PairError::NotReady);
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
-        Ok(())
+        let ready = &self.memory.lines().ready.0[0];
+        let times = (LOOK_AGAIN, CHILD_PATIENCE);
+        self.child.wait_until(times, PairError::NotReady, |_| {
+            Ok(ready.load(Ordering::Acquire) != 0)
+        })
     }
 }
 

@@ -106,15 +106,15 @@ func (h *RawHost) eventReader(index int) *event.Reader {
 	return reader
 }
 
-// publishing is a request for count events of size bytes.
-func publishing(count, size uint32) []byte {
+// Publishing is a request for count events of size bytes.
+func Publishing(count, size uint32) []byte {
 	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, count), size)
 }
 
 // publish has the engine publish count events of size bytes, and is the number of the last.
 func (l *rawLane) publish(count, size uint32) uint64 {
 	l.host.t.Helper()
-	reply := l.call(KindPublish, publishing(count, size))
+	reply := l.call(KindPublish, Publishing(count, size))
 	if reply.Kind != 0 || len(reply.Payload) != 8 {
 		l.host.t.Fatalf("%d events of %d bytes: %+v", count, size, reply)
 	}
@@ -166,7 +166,7 @@ func eventsTest(t *testing.T, start Start) {
 	if answer, err := h.eventReader(1).Poll(nil); err != nil || answer.Found != event.Nothing {
 		t.Errorf("the ring that nobody writes: %+v, %v", answer, err)
 	}
-	if reply := l.call(KindPublish, publishing(1, 513)); reply.Kind == 0 || l.publish(1, 0) != reader.Next() {
+	if reply := l.call(KindPublish, Publishing(1, 513)); reply.Kind == 0 || l.publish(1, 0) != reader.Next() {
 		t.Errorf("an event too large: %+v", reply)
 	}
 }

@@ -25,8 +25,8 @@ var readerTests = map[string]func(*testing.T, Start){
 // Two event rings of 64 KiB.
 const moreEvents = "events=2:65536"
 
-// readerOf takes an event ring for the time of a test.
-func readerOf(t *testing.T, client *ironhoard.Client, ring int) *ironhoard.Events {
+// ReaderOf takes an event ring for the time of a test.
+func ReaderOf(t *testing.T, client *ironhoard.Client, ring int) *ironhoard.Events {
 	t.Helper()
 	events, err := client.Events(ring)
 	if err != nil {
@@ -39,7 +39,7 @@ func readerOf(t *testing.T, client *ironhoard.Client, ring int) *ironhoard.Event
 // publishAll has the engine publish count events of size bytes and says the number of the last.
 func publishAll(t *testing.T, client *ironhoard.Client, count, size uint32) uint64 {
 	t.Helper()
-	reply, err := client.Call(context.Background(), KindPublish, publishing(count, size), nil)
+	reply, err := client.Call(context.Background(), KindPublish, Publishing(count, size), nil)
 	if err != nil || len(reply) != 8 {
 		t.Error(reply, err)
 		return 0
@@ -58,7 +58,7 @@ func readOrderTest(t *testing.T, start Start) {
 	if terms := client.Terms(); terms.EventRings != 2 || terms.EventCapacity != 65536 || terms.Life == 0 {
 		t.Errorf("the terms are %+v", terms)
 	}
-	events, quiet := readerOf(t, client, 0), readerOf(t, client, 1)
+	events, quiet := ReaderOf(t, client, 0), ReaderOf(t, client, 1)
 	payload := make([]byte, events.PayloadLimit())
 	next := uint64(1)
 	for _, size := range []uint32{0, 1, 48, 49, 500, 8192} {
@@ -103,7 +103,7 @@ func readSleepTest(t *testing.T, start Start) {
 		// Each by another reader of the same line: the engine rings once for each value of its flag, and none
 		// may be used twice.
 		for round := range 4 {
-			events := readerOf(t, client, 0)
+			events := ReaderOf(t, client, 0)
 			if _, err := events.SkipToEnd(); err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +142,7 @@ func readLivesTest(t *testing.T, start Start) {
 	client := dial(t, engine, ironhoard.WithEventRings(2))
 	only := dial(t, engine, ironhoard.WithEventsOnly())
 	before := client.Terms().Life
-	readers := []*ironhoard.Events{readerOf(t, client, 0), readerOf(t, only, 0)}
+	readers := []*ironhoard.Events{ReaderOf(t, client, 0), ReaderOf(t, only, 0)}
 	publishAll(t, client, 20, 10)
 	engine.Kill()
 	engine.Restart()
@@ -205,7 +205,7 @@ func readRefusalTest(t *testing.T, start Start) {
 	if _, err := client.NewProducer(t.Context()); !errors.Is(err, ironhoard.ErrNoLanes) {
 		t.Errorf("a producer without lanes: %v", err)
 	}
-	events := readerOf(t, client, 0)
+	events := ReaderOf(t, client, 0)
 	var none *ironhoard.NoEventRingError
 	if _, err := client.Events(2); !errors.As(err, &none) || none.Rings != 2 {
 		t.Errorf("ring 2: %v", err)
@@ -242,7 +242,7 @@ func readBusyTest(t *testing.T, start Start) {
 	const events = 20_000
 	done := make(chan error, 4)
 	for range cap(done) {
-		reader := readerOf(t, dial(t, engine, ironhoard.WithEventRings(1)), 0)
+		reader := ReaderOf(t, dial(t, engine, ironhoard.WithEventRings(1)), 0)
 		go func() { done <- readAll(t.Context(), reader, events) }()
 	}
 	for range events / 100 {

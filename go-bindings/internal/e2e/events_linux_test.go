@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"os"
 	"strings"
@@ -30,20 +29,10 @@ func dial(t *testing.T, e *rust, options ...ironhoard.Option) *ironhoard.Client 
 	return client
 }
 
-func reading(t *testing.T, client *ironhoard.Client, ring int) *ironhoard.Events {
-	t.Helper()
-	events, err := client.Events(ring)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = events.Close() })
-	return events
-}
-
 // publish has the engine publish count events of size bytes.
 func publish(t *testing.T, client *ironhoard.Client, count, size uint32) {
 	t.Helper()
-	request := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, count), size)
+	request := conformance.Publishing(count, size)
 	if _, err := client.Call(context.Background(), conformance.KindPublish, request, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +68,7 @@ func TestEventRegionsAreReadOnlyAndGoWithTheirReaders(t *testing.T) {
 		return count
 	}
 	client := dial(t, eventEngine(t), ironhoard.WithEventRings(ironhoard.AllEventRings))
-	events := reading(t, client, 1)
+	events := conformance.ReaderOf(t, client, 1)
 	mapped := regions()
 	if len(mapped) != 2 || descriptors() != 0 {
 		t.Errorf("%d descriptors and %q", descriptors(), mapped)
@@ -99,7 +88,7 @@ func TestEventRegionsAreReadOnlyAndGoWithTheirReaders(t *testing.T) {
 
 func TestPollingEventsAllocatesNothing(t *testing.T) {
 	client := dial(t, eventEngine(t), ironhoard.WithEventRings(1))
-	events, payload := reading(t, client, 0), make([]byte, 64)
+	events, payload := conformance.ReaderOf(t, client, 0), make([]byte, 64)
 	publish(t, client, 600, 48)
 	if allocated := testing.AllocsPerRun(500, func() {
 		if _, ok, err := events.Poll(payload); !ok || err != nil {
