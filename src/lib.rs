@@ -101,6 +101,7 @@ mod ffi;
 pub mod host;
 mod lane;
 pub mod layout;
+mod lull;
 #[cfg(feature = "named")]
 pub mod named;
 pub mod region;

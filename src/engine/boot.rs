@@ -254,6 +254,7 @@ impl Engine {
             counters: self.counters.clone(),
             now: monotonic_ns(),
             halt_at: None,
+            one_lane: false,
         };
         let end = catch_unwind(AssertUnwindSafe(|| shard.run()));
         let lost = end.is_err().then_some(index);

@@ -6,7 +6,7 @@
 use super::arena::Arena;
 use super::events::{EventClaim, EventError, Events};
 use crate::layout::{ENGINE_STATUS_FIRST, STATUS_OK};
-use crate::ring::{ClaimError, MemoryProducer, MemoryWords, Payload, Room};
+use crate::ring::{ClaimError, MemoryProducer, MemoryWords, Payload, Record, Room};
 
 /// The kind of a reply: 0 is success, below 0xff00 the handler's own codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,46 +85,50 @@ pub trait Handler {
     }
 }
 
-/// A request, in place.
-pub struct Request<'a> {
-    pub(crate) kind: u16,
-    pub(crate) number: u64,
+/// What all requests of one visit have around them.
+pub(crate) struct Surroundings<'a> {
     pub(crate) now: u64,
-    pub(crate) payload: Payload<'a, MemoryWords>,
     pub(crate) arena: &'a Arena,
     pub(crate) events: &'a Events,
+}
+
+/// A request, in place.
+pub struct Request<'a> {
+    pub(crate) record: Record<'a, MemoryWords>,
+    pub(crate) around: &'a Surroundings<'a>,
 }
 
 impl<'a> Request<'a> {
     /// What the host asks for; the meaning is the handler's.
     #[inline]
     pub fn kind(&self) -> u16 {
-        self.kind
+        self.record.kind()
     }
 
     /// The request's number in its lane, from 1; its name for ever.
     #[inline]
     pub fn number(&self) -> u64 {
-        self.number
+        self.record.number()
     }
 
     /// When it was taken, in nanoseconds of CLOCK_MONOTONIC. Read once in a while and not for each
     /// message: it may be late by the time of 256 messages.
     #[inline]
     pub fn now(&self) -> u64 {
-        self.now
+        self.around.now
     }
 
     /// The payload, in memory the host can still write: each read is a copy.
     #[inline]
     pub fn payload(&self) -> Payload<'a, MemoryWords> {
-        self.payload
+        self.record.payload()
     }
 
     /// A copy of the payload in the shard's scratch arena; `None` where the arena has no room left.
     pub fn bytes(&self) -> Option<&'a [u8]> {
-        let copy = self.arena.take(self.payload.len())?;
-        self.payload.copy_to(copy);
+        let payload = self.payload();
+        let copy = self.around.arena.take(payload.len())?;
+        payload.copy_to(copy);
         Some(copy)
     }
 
@@ -135,27 +139,37 @@ impl<'a> Request<'a> {
     /// [`EventError::NoRing`], [`EventError::TooLarge`], [`EventError::ClaimOpen`].
     #[inline]
     pub fn event(&self, ring: usize, bytes: usize) -> Result<EventClaim<'a>, EventError> {
-        self.events.claim(ring, bytes)
+        self.around.events.claim(ring, bytes)
     }
 
     /// The shard's scratch arena, reset after each batch.
     pub fn arena(&self) -> &'a Arena {
-        self.arena
+        self.around.arena
     }
 }
 
 /// The reply to one request, written straight into the reply ring.
 pub struct Reply<'a> {
     producer: &'a mut MemoryProducer,
-    room: Option<Room>,
+    written: Written,
     largest: usize,
 }
 
+/// What a reply is so far.
+#[derive(Clone, Copy)]
+enum Written {
+    Nothing,
+    /// A payload of so many bytes, in one line at the committed end: its size says all about its room.
+    Line(u32),
+    Record(Room),
+}
+
 impl<'a> Reply<'a> {
+    #[inline(always)]
     pub(crate) fn new(producer: &'a mut MemoryProducer, largest: usize) -> Self {
         Self {
             producer,
-            room: None,
+            written: Written::Nothing,
             largest,
         }
     }
@@ -178,9 +192,22 @@ impl<'a> Reply<'a> {
                 limit: self.largest as u32,
             });
         }
-        let room = self.producer.reserve_room(bytes)?;
-        self.room = Some(room);
+        let room = match self.producer.reserve_line(bytes) {
+            Some(line) => {
+                self.written = Written::Line(bytes as u32); // a line's at most
+                line
+            }
+            None => self.reserve_record(bytes)?,
+        };
         Ok(self.producer.room_payload(room))
+    }
+
+    /// Room for a payload of more than a line, or where room has to be looked for.
+    #[inline(never)]
+    fn reserve_record(&mut self, bytes: usize) -> Result<Room, ClaimError> {
+        let room = self.producer.reserve_room(bytes)?;
+        self.written = Written::Record(room);
+        Ok(room)
     }
 
     /// Writes a whole payload.
@@ -196,11 +223,14 @@ impl<'a> Reply<'a> {
     /// Commits what was written, or an empty reply, with `status` as its kind.
     #[inline(always)]
     pub(crate) fn commit(self, status: Status) -> Result<(), ClaimError> {
-        let room = match self.room {
-            Some(room) => room,
-            None => self.producer.reserve_room(0)?,
+        match self.written {
+            Written::Line(payload) => self.producer.commit_line(payload, status.0),
+            Written::Record(room) => self.producer.commit_room(room, status.0),
+            Written::Nothing => {
+                let room = self.producer.reserve_room(0)?;
+                self.producer.commit_room(room, status.0)
+            }
         };
-        self.producer.commit_room(room, status.0);
         Ok(())
     }
 }

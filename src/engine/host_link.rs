@@ -7,6 +7,7 @@ use super::lane::EngineLane;
 use crate::attach::{LaneResume, Terms};
 use crate::lane::Regions;
 use crate::layout::payload_limit;
+use crate::lull::Lull;
 use crate::ring::{Consumer, Cursor, Producer};
 use crate::sys::barrier::Barrier;
 use crate::wait::{MemoryFlag, Sleeper, Waker};
@@ -141,7 +142,8 @@ impl HostLink<'_> {
             largest_reply: largest_reply.min(reply_limit),
             poison: if poisoned { number } else { 0 },
             alone: false,
-            may_own: false,
+            lull: Lull::default(),
+            looks: 0,
             counted: number,
             closed: false,
         }

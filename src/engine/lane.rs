@@ -11,10 +11,11 @@ use rustix::net::{send, SendFlags};
 use super::arena::Arena;
 use super::counters::Counters;
 use super::events::Events;
-use super::handler::{Handler, Reply, Request, Status};
+use super::handler::{Handler, Reply, Request, Status, Surroundings};
 use crate::layout::{
     FLAGS_MUST_UNDERSTAND, STATUS_PANIC, STATUS_POISON, STATUS_TOO_LARGE, STATUS_UNKNOWN_FLAG,
 };
+use crate::lull::Lull;
 use crate::ring::{ClaimError, Corrupt, MemoryConsumer, MemoryProducer};
 use crate::sys::barrier::Barrier;
 use crate::wait::{FlagWord, MemoryFlag, Waker};
@@ -54,10 +55,12 @@ pub(super) struct EngineLane {
     /// Number of the request that is not tried again; 0 for none.
     pub(super) poison: u64,
     /// Requests come one at a time: the host waits for each reply. Believed after a visit that found
-    /// exactly one, until a request is there without an empty look before it.
+    /// exactly one, until a request is there at once.
     pub(super) alone: bool,
-    /// A reply was committed since lines were last owned.
-    pub(super) may_own: bool,
+    /// How long to wait before the first look for the next request.
+    pub(super) lull: Lull,
+    /// Looks since the last reply that found nothing.
+    pub(super) looks: u32,
     /// Number of the first reply that the counters do not hold yet.
     pub(super) counted: u64,
     /// The host wrote nonsense: never visited again.
@@ -71,7 +74,10 @@ pub(super) struct Visitor<'a, H> {
     pub(super) events: &'a Events,
     pub(super) counters: &'a Counters,
     pub(super) now: u64,
-    pub(super) budget: usize,
+    /// How many requests one visit answers at most.
+    pub(super) budget: u64,
+    /// No other lane waits while this one lets a lull pass.
+    pub(super) one_lane: bool,
 }
 
 impl EngineLane {
@@ -81,67 +87,98 @@ impl EngineLane {
         &mut self,
         visitor: &mut Visitor<'_, H>,
     ) -> Result<Visit, LaneFault> {
+        if self.alone && visitor.one_lane && self.looks == 0 {
+            self.requests.let_pass(&self.lull);
+        }
         let released = self.requests.released();
+        let (answered, outcome) = self.answer(visitor)?;
+        match outcome {
+            Visit::NoRoom => self.requests.release(), // the host may be waiting for just that
+            _ => self.requests.settle(outcome == Visit::Empty),
+        };
+        if self.requests.released() != released {
+            self.ring_if_asleep(visitor.counters); // space is news too
+        }
+        if answered == 0 {
+            self.looks = self.looks.saturating_add(1);
+            return Ok(outcome);
+        }
+        visitor.arena.reset();
+        self.alone |= answered == 1 && outcome == Visit::Empty;
+        Ok(Visit::Answered(answered))
+    }
+
+    /// Answers requests until the budget is used up or something else ends the visit; says how many,
+    /// and what ended it.
+    #[inline(always)]
+    fn answer<H: Handler>(
+        &mut self,
+        visitor: &mut Visitor<'_, H>,
+    ) -> Result<(u64, Visit), LaneFault> {
+        let around = Surroundings {
+            now: visitor.now,
+            arena: visitor.arena,
+            events: visitor.events,
+        };
         let mut answered = 0;
-        let mut polled = self.requests.poll(visitor.budget);
-        let outcome = loop {
+        while answered < visitor.budget {
             match self.replies.has_room(self.largest_reply) {
                 Ok(()) => {}
-                Err(ClaimError::Full) => break Visit::NoRoom,
+                Err(ClaimError::Full) => return Ok((answered, Visit::NoRoom)),
                 Err(fault) => return Err(fault.into()),
             }
-            let Some(record) = polled.next()? else {
-                break Visit::Empty;
-            };
-            if self.alone && self.may_own {
-                self.alone = false; // no empty look since the last reply: they come faster
+            let lulled = answered == 0 && visitor.one_lane;
+            if !self.answer_next(visitor.handler, &around, visitor.counters, lulled)? {
+                return Ok((answered, Visit::Empty));
             }
-            let request = Request {
-                kind: record.kind(),
-                number: record.number(),
-                now: visitor.now,
-                payload: record.payload(),
-                arena: visitor.arena,
-                events: visitor.events,
-            };
-            let mut reply = Reply::new(&mut self.replies, self.largest_reply);
-            let status =
-                if record.flags() & FLAGS_MUST_UNDERSTAND == 0 && record.number() != self.poison {
-                    visitor.handler.handle(&request, &mut reply)
-                } else {
-                    refusal(record.number() == self.poison, visitor.counters)
-                };
-            reply.commit(status)?;
             answered += 1;
-            self.may_own = true;
-            if self.waker.must_ring(self.barrier) {
-                ring(&self.doorbell, visitor.counters);
-            }
             if self.alone {
                 // Nothing can come before this reply has arrived. To look all the same would take the
                 // next request's line away from the host just when it is about to write it, and the
                 // stores that own lines would wait until that look is over.
                 self.replies.own_next_lines();
-                break Visit::Answered(answered);
+                if !self.lull.is_in_doubt() {
+                    break;
+                }
             }
-            if visitor.arena.is_half_full() {
-                break Visit::Answered(answered);
+            if around.arena.is_half_full() {
+                break;
             }
+        }
+        Ok((answered, Visit::Answered(answered)))
+    }
+
+    /// Answers the next request if there is one; there is room for its reply.
+    #[inline(always)]
+    fn answer_next<H: Handler>(
+        &mut self,
+        handler: &mut H,
+        around: &Surroundings<'_>,
+        counters: &Counters,
+        lulled: bool,
+    ) -> Result<bool, LaneFault> {
+        let Some(record) = self.requests.take()? else {
+            return Ok(false);
         };
-        let found_empty = polled.found_empty();
-        drop(polled); // may publish the position: space is news too
-        if outcome == Visit::NoRoom {
-            self.requests.release(); // the host may be waiting for just that
+        let look = std::mem::take(&mut self.looks);
+        if self.alone {
+            if lulled {
+                self.lull.found_with(look);
+            }
+            // One that is there at once, and not because a lull has passed, did not wait for a reply.
+            self.alone = look != 0 || (lulled && !self.lull.is_over());
         }
-        if self.requests.released() != released && self.waker.must_ring(self.barrier) {
-            ring(&self.doorbell, visitor.counters);
-        }
-        if answered == 0 {
-            return Ok(outcome);
-        }
-        visitor.arena.reset();
-        self.alone |= answered == 1 && found_empty;
-        Ok(Visit::Answered(answered))
+        let understood = record.flags() & FLAGS_MUST_UNDERSTAND == 0;
+        let poisoned = record.number() == self.poison;
+        let request = Request { record, around };
+        let mut reply = Reply::new(&mut self.replies, self.largest_reply);
+        let status = match understood && !poisoned {
+            true => handler.handle(&request, &mut reply),
+            false => refusal(poisoned, counters),
+        };
+        reply.commit(status)?;
+        self.ring_if_asleep(counters);
+        Ok(true)
     }
 
     /// After a panic in the handler: the request that was taken and not answered gets its reply.
@@ -153,16 +190,13 @@ impl EngineLane {
         reply.commit(Status(STATUS_PANIC)).is_ok()
     }
 
-    /// Nothing to read after a reply: take the next reply's lines while nobody waits for them. The
+    /// Nothing to read for the first time after a reply: take the next reply's lines while nobody waits for them. The
     /// request that was just read may have cost them. Not in a stream, where it costs more than it
     /// brings.
     #[inline(always)]
     pub(super) fn own_once(&mut self) {
-        if self.may_own {
-            self.may_own = false;
-            if self.alone {
-                self.replies.own_next_lines();
-            }
+        if self.looks == 1 && self.alone {
+            self.replies.own_next_lines();
         }
     }
 
@@ -183,7 +217,8 @@ impl EngineLane {
         next.wrapping_sub(std::mem::replace(&mut self.counted, next))
     }
 
-    /// Rings if the host sleeps; for news that are no reply.
+    /// Rings if the host sleeps: there are news.
+    #[inline(always)]
     pub(super) fn ring_if_asleep(&mut self, counters: &Counters) {
         if self.waker.must_ring(self.barrier) {
             ring(&self.doorbell, counters);

@@ -33,5 +33,7 @@ pub use counters::{Counters, Counts};
 #[cfg(feature = "named")]
 pub(crate) use events::Events;
 pub use events::{EventClaim, EventError};
+#[cfg(feature = "named")]
+pub(crate) use handler::Surroundings;
 pub use handler::{Handler, Reply, Request, Status};
 pub use options::{EngineError, EngineOptions};

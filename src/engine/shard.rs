@@ -27,6 +27,7 @@ use super::host_link::ShardHost;
 use super::lane::{EngineLane, LaneFault, Visit, Visitor};
 use super::park::Parker;
 use crate::layout::LINE;
+use crate::lull::QUICK_LOOKS;
 use crate::sys::barrier::Barrier;
 use crate::sys::clock::monotonic_ns;
 use crate::wait::{Doze, WaitStrategy};
@@ -34,8 +35,6 @@ use crate::wait::{Doze, WaitStrategy};
 /// Rounds between two housekeepings: an idle round counts one, a request eight.
 const HOUSEKEEPING_ROUNDS: u64 = 2048;
 const REQUEST_ROUNDS: u64 = 8;
-/// Pauses before the next look behind a round with one request: see docs/decisions/0008-first-look.md.
-const PAUSES_BEHIND_ONE: u32 = 2;
 /// Idle rounds of [`WaitStrategy::Yield`] before it yields, and of `Park` before it parks.
 const SHORT_SPIN: u64 = 64;
 
@@ -81,6 +80,8 @@ pub(super) struct Shard<H> {
     pub(super) counters: Arc<Counters>,
     pub(super) now: u64,
     pub(super) halt_at: Option<u64>,
+    /// No more than one lane is in use.
+    pub(super) one_lane: bool,
 }
 
 /// How long a shard has been idle, in rounds and on the clock.
@@ -120,12 +121,6 @@ impl<H: Handler> Shard<H> {
                 }
                 self.idle(&mut idleness);
             } else {
-                if answered == 1 {
-                    // A single host that waits for its reply: leave it the line it will write next.
-                    for _ in 0..PAUSES_BEHIND_ONE {
-                        std::hint::spin_loop();
-                    }
-                }
                 idleness.rounds = 0;
                 idleness.answered += answered;
                 idleness.fuel += answered * REQUEST_ROUNDS;
@@ -146,7 +141,8 @@ impl<H: Handler> Shard<H> {
             events: &self.events,
             counters: &self.counters,
             now: self.now,
-            budget: self.budget,
+            budget: self.budget as u64,
+            one_lane: self.one_lane,
         };
         for host in &mut self.hosts {
             for lane in host.used_lanes().iter_mut().filter(|lane| !lane.closed) {
@@ -181,6 +177,7 @@ impl<H: Handler> Shard<H> {
     #[inline]
     fn idle(&mut self, idleness: &mut Idleness) {
         match self.wait {
+            _ if idleness.rounds <= QUICK_LOOKS.into() => {}
             WaitStrategy::Busy | WaitStrategy::Spin(_) => std::hint::spin_loop(),
             WaitStrategy::Yield(_) if idleness.rounds > SHORT_SPIN => std::thread::yield_now(),
             WaitStrategy::Park if idleness.rounds > SHORT_SPIN => self.park(idleness),
@@ -253,6 +250,8 @@ impl<H: Handler> Shard<H> {
         self.hosts
             .iter_mut()
             .for_each(|host| host.look_for_used_lanes());
+        let used = self.hosts.iter_mut().map(|host| host.used_lanes().len());
+        self.one_lane = used.sum::<usize>() <= 1;
     }
 
     fn read_mail(&mut self) {
@@ -291,9 +290,10 @@ impl<H: Handler> Shard<H> {
             counters: &self.counters,
             now: self.now,
             budget: 0,
+            one_lane: false,
         };
         for lane in host.lanes.iter_mut().filter(|lane| !lane.closed) {
-            visitor.budget = lane.requests.capacity() as usize / LINE;
+            visitor.budget = lane.requests.capacity() / LINE as u64;
             // All that is there, in one visit. It may be nonsense or make the handler panic: the host is
             // gone either way.
             lane.alone = false;

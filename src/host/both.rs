@@ -90,15 +90,21 @@ impl Both<'_> {
         read: impl FnOnce(u16, Payload<'_, MemoryWords>) -> R,
         deadline: Duration,
     ) -> Result<R, HostError> {
-        let room = self.call_room(payload, deadline)?;
+        // Without an error to carry, the room stays in registers.
+        let room = match self.call_room_at_once(payload) {
+            Some(room) => room,
+            None => self.call_room(payload, deadline)?,
+        };
         let mut claim = self.sender.claim_in(room);
         fill(&mut claim);
         let number = claim.commit(kind);
-        self.await_reply(number, deadline)?;
-        let mut replies = self.receiver.take(1);
-        match replies.next()? {
-            Some(reply) => Ok(read(reply.kind(), reply.payload())),
-            None => Err(HostError::Corrupt("a reply vanished".into())),
+        self.let_lull_pass();
+        match self.receiver.read_at_once(read) {
+            Ok(result) => Ok(result),
+            Err(read) => {
+                self.await_late_reply(number, deadline)?;
+                self.receiver.read_one(read)
+            }
         }
     }
 
@@ -111,13 +117,19 @@ impl Both<'_> {
         }
     }
 
-    /// Room for a call's request.
+    /// Room for a call's request where nothing stands in the way.
     #[inline(always)]
-    pub(crate) fn call_room(
-        &mut self,
-        payload: usize,
-        deadline: Duration,
-    ) -> Result<Room, HostError> {
+    fn call_room_at_once(&mut self, payload: usize) -> Option<Room> {
+        match outstanding(self.sender, self.receiver) {
+            0 => self.sender.room_at_once(payload),
+            _ => None,
+        }
+    }
+
+    /// Room for a call's request, or what stands in the way.
+    #[cold]
+    #[inline(never)]
+    fn call_room(&mut self, payload: usize, deadline: Duration) -> Result<Room, HostError> {
         self.check_call()?;
         match self.sender.room(payload) {
             Err(HostError::Full) => self.room_wait(payload, deadline),
@@ -125,20 +137,32 @@ impl Both<'_> {
         }
     }
 
-    /// Waits for the one reply under way, right after request `number` was committed. A look at once
-    /// would take the reply's line away from the engine just when it is about to write it, so a
-    /// lull comes first.
+    /// Waits for the one reply under way, right after request `number` was committed.
     #[inline(always)]
     pub(crate) fn await_reply(&mut self, number: u64, deadline: Duration) -> Result<(), HostError> {
-        // Now, because a look for the reply takes as long as a line's way here, and stores behind it
-        // would wait for it.
+        self.let_lull_pass();
+        match self.receiver.has_reply_at_once()? {
+            true => Ok(()),
+            false => self.await_late_reply(number, deadline),
+        }
+    }
+
+    /// Right after a commit: owns the next request's lines, and waits until a look for the reply makes
+    /// sense. In this order, because a look for the reply takes as long as a line's way here, and stores
+    /// behind it would wait for it.
+    #[inline(always)]
+    fn let_lull_pass(&mut self) {
         self.sender.own_now();
-        self.sender.let_lull_pass();
-        if !self.receiver.wait(deadline)? {
+        self.receiver.let_lull_pass();
+    }
+
+    /// The reply was not there yet behind the lull.
+    #[inline(always)]
+    fn await_late_reply(&mut self, number: u64, deadline: Duration) -> Result<(), HostError> {
+        if !self.receiver.wait_for_late(deadline)? {
             self.receiver.want_from(number.wrapping_add(1));
             return Err(HostError::Deadline { number });
         }
-        self.sender.lull_is_over();
         Ok(())
     }
 }

@@ -49,7 +49,6 @@ mod error;
 mod events;
 mod lane;
 mod link;
-mod lull;
 mod nap;
 mod reader;
 mod receiver;

@@ -9,7 +9,8 @@ use super::link::{Link, Track, Untold};
 use super::reader::{Reader, Replies};
 use super::shared::HostShared;
 use crate::layout::{record_bytes, LINE};
-use crate::ring::Consumer;
+use crate::lull::{Lull, QUICK_LOOKS};
+use crate::ring::{Consumer, MemoryWords, Payload};
 use crate::sys::barrier::Barrier;
 use crate::sys::clock::deadline_in;
 use crate::wait::{Doze, MemoryFlag, Sleeper};
@@ -46,6 +47,8 @@ pub struct ReplyReceiver {
     pub(super) index: u32,
     parts: Option<ReceiverParts>,
     pub(super) bell: Bell,
+    /// How long a call waits before its first look.
+    lull: Lull,
 }
 
 impl ReplyReceiver {
@@ -55,6 +58,7 @@ impl ReplyReceiver {
             shared,
             index,
             parts: Some(parts),
+            lull: Lull::default(),
         }
     }
 
@@ -117,6 +121,76 @@ impl ReplyReceiver {
             }
         }
         Ok(false)
+    }
+
+    /// Waits until a look for the reply to a call makes sense.
+    #[inline(always)]
+    pub(super) fn let_lull_pass(&mut self) {
+        if let Some(parts) = &mut self.parts {
+            parts.reader.consumer.let_pass(&self.lull);
+        }
+    }
+
+    /// The look right behind the lull: reads the one reply to a call if it is there and nothing stands
+    /// in the way. Else nothing was done, and `read` comes back.
+    #[inline(always)]
+    pub(super) fn read_at_once<R, F>(&mut self, read: F) -> Result<R, F>
+    where
+        F: FnOnce(u16, Payload<'_, MemoryWords>) -> R,
+    {
+        let Some(parts) = &mut self.parts else {
+            return Err(read);
+        };
+        let reader = &mut parts.reader;
+        if self.shared.mark.is_child() || reader.is_behind() {
+            return Err(read);
+        }
+        // A corrupt ring stays corrupt: the next look says it.
+        let Ok(Some(reply)) = reader.consumer.take() else {
+            return Err(read);
+        };
+        let result = read(reply.kind(), reply.payload());
+        if reader.consumer.settle(false) {
+            self.bell.after_publish();
+        }
+        self.lull.found_with(0);
+        Ok(result)
+    }
+
+    /// Reads the reply that a look has just found.
+    pub(super) fn read_one<R>(
+        &mut self,
+        read: impl FnOnce(u16, Payload<'_, MemoryWords>) -> R,
+    ) -> Result<R, HostError> {
+        match self.take(1).next()? {
+            Some(reply) => Ok(read(reply.kind(), reply.payload())),
+            None => Err(HostError::Corrupt("a reply vanished".into())),
+        }
+    }
+
+    /// The look right behind the lull: is the reply to a call there?
+    #[inline(always)]
+    pub(super) fn has_reply_at_once(&mut self) -> Result<bool, HostError> {
+        let found = self.has_reply()?;
+        if found {
+            self.lull.found_with(0);
+        }
+        Ok(found)
+    }
+
+    /// Waits for a reply that was not there behind the lull, or the deadline.
+    #[inline(always)]
+    pub(super) fn wait_for_late(&mut self, deadline: Duration) -> Result<bool, HostError> {
+        for look in 1..=self.shared.options.spin {
+            if look > QUICK_LOOKS {
+                std::hint::spin_loop();
+            }
+            if self.has_reply()? {
+                self.lull.found_with(look);
+                return Ok(true);
+            }
+        }
+        self.wait_asleep(deadline)
     }
 
     #[cold]

@@ -6,7 +6,6 @@ use super::bell::Bell;
 use super::claim::{RequestBatch, RequestClaim};
 use super::error::HostError;
 use super::link::Link;
-use super::lull::Lull;
 use super::shared::HostShared;
 use crate::ring::{ClaimError, Cursor, MemoryProducer, Producer, Room};
 
@@ -38,8 +37,6 @@ pub struct RequestSender {
     pub(super) bell: Bell,
     /// A request was committed since lines were last owned.
     pub(super) may_own: bool,
-    /// How long a call waits before its first look.
-    lull: Lull,
     /// The epoch whose engine's position the producer reads; 0 before the first batch.
     bound: u64,
 }
@@ -52,7 +49,6 @@ impl RequestSender {
             index,
             parts: Some(parts),
             may_own: false,
-            lull: Lull::new(),
             bound: 0,
         }
     }
@@ -165,21 +161,6 @@ impl RequestSender {
     #[inline(always)]
     pub(super) fn own_now(&mut self) {
         self.producer().own_next_lines();
-    }
-
-    /// Waits until a look for the reply to the last request makes sense.
-    #[inline(always)]
-    pub(super) fn let_lull_pass(&self) {
-        self.lull.wait();
-    }
-
-    /// A call has its reply: now and then that is when the lull is measured.
-    #[inline(always)]
-    pub(super) fn lull_is_over(&mut self) {
-        if let Some(parts) = &self.parts {
-            let producer = &parts.producer;
-            self.lull.over(|| producer.glance_at_consumer());
-        }
     }
 
     #[inline(always)]

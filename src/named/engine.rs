@@ -1,7 +1,7 @@
 //! The engine's side of a pair of named segments: serves by polling, on whatever thread calls it.
 
 use super::{NamedAttachError, NamedServeError, NamedShape, Pair};
-use crate::engine::{Arena, Events, Handler, Reply, Request, Status};
+use crate::engine::{Arena, Events, Handler, Reply, Request, Status, Surroundings};
 use crate::lane::{position, ring_words};
 use crate::layout::{
     lane_control_offset, reply_position_offset, FLAGS_MUST_UNDERSTAND, LANE_REQUEST_POSITION,
@@ -149,6 +149,7 @@ impl EngineEnd {
             Reply::new(&mut self.replies, 0).commit(Status(STATUS_PANIC))?;
             answered += 1;
         }
+        let around = Surroundings { now, arena, events };
         let mut polled = self.requests.poll(budget);
         loop {
             match self.replies.has_room(largest) {
@@ -157,16 +158,13 @@ impl EngineEnd {
                 Err(fault) => return Err(fault.into()),
             }
             let Some(record) = polled.next()? else { break };
+            let flags = record.flags();
             let request = Request {
-                kind: record.kind(),
-                number: record.number(),
-                now,
-                payload: record.payload(),
-                arena,
-                events,
+                record,
+                around: &around,
             };
             let mut reply = Reply::new(&mut self.replies, largest);
-            let status = match record.flags() & FLAGS_MUST_UNDERSTAND {
+            let status = match flags & FLAGS_MUST_UNDERSTAND {
                 0 => handler.handle(&request, &mut reply),
                 _ => Status(STATUS_UNKNOWN_FLAG),
             };

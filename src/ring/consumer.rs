@@ -15,6 +15,7 @@ use super::record::Record;
 use super::words::{PositionWord, Words};
 use super::Geometry;
 use crate::layout::{record_bytes, HEADER_BYTES, LINE};
+use crate::lull::Lull;
 
 /// The most lines of one record to ask for at once; behind them the processor has caught on.
 const EXPECTED_LINES: usize = 8;
@@ -26,6 +27,8 @@ pub struct Consumer<W, P> {
     capacity: u64,
     payload_limit: u32,
     next: Cursor,
+    /// Payload bytes of the last record found.
+    last_payload: u32,
     released: u64,
     fault: Option<Corrupt>,
 }
@@ -57,6 +60,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
             capacity: geometry.capacity,
             payload_limit: geometry.payload_limit,
             next: start,
+            last_payload: 0,
             released: start.position,
             fault: None,
         })
@@ -103,6 +107,40 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
             self.next = next; // behind a padding
         }
         Ok(found.map(|found| self.record(found, next.number)))
+    }
+
+    /// Takes the next record, in place: for who takes one after the other, and says
+    /// [`Consumer::settle`] when that is over. Who asks for a record is done with those before.
+    #[inline(always)]
+    pub(crate) fn take(&mut self) -> Result<Option<Record<'_, W>>, Corrupt> {
+        self.settle(false);
+        let mut next = self.next;
+        let found = self.find(&mut next)?;
+        let number = next.number;
+        if let Some(found) = found {
+            next = next.behind(found.payload);
+        }
+        if next.position != self.next.position {
+            self.next = next; // behind a record, or a padding
+        }
+        Ok(found.map(|found| self.record(found, number)))
+    }
+
+    /// All that was taken is done with: the position is published where the ring was found empty, or
+    /// an eighth of it was taken. Says whether it was.
+    #[inline(always)]
+    pub(crate) fn settle(&mut self, found_empty: bool) -> bool {
+        self.take_until(self.next, found_empty)
+    }
+
+    /// Lets a lull pass before the next look. Then that look asks for all lines of a record as long as
+    /// the last one at once: they come side by side with its header.
+    #[inline(always)]
+    pub(crate) fn let_pass(&mut self, lull: &Lull) {
+        let position = self.next.position;
+        self.next.position = position.wrapping_add(lull.pass(position));
+        let word = ((self.next.position & (self.capacity - 1)) / 8) as usize;
+        self.expect_lines(word, self.last_payload);
     }
 
     /// The record at `next`, and `next` behind it: for who looks at several in place and takes them
@@ -177,6 +215,7 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
             ) {
                 Meaning::Record { payload } => {
                     self.expect_lines(word, payload);
+                    self.remember(payload);
                     return self.found(*next, word, header, payload);
                 }
                 Meaning::Empty => return self.nothing(),
@@ -198,6 +237,14 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
             for line in 1..lines {
                 self.words.expect(word + line * (LINE / 8));
             }
+        }
+    }
+
+    /// How long the last record was. It seldom changes, and a store saved counts in a stream.
+    #[inline(always)]
+    fn remember(&mut self, payload: u32) {
+        if self.last_payload != payload {
+            self.last_payload = payload;
         }
     }
 

@@ -170,12 +170,6 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         Ok(self.capacity - self.limit.wrapping_sub(self.end.position))
     }
 
-    /// Reads the consumer's position and believes nothing: for who wants to know how long that takes.
-    #[inline(always)]
-    pub(crate) fn glance_at_consumer(&self) {
-        let _ = self.consumer_position.observe(); // `release`, unused
-    }
-
     /// Takes the next free lines into this core's cache by storing 0 to their first words: call it
     /// once per wait, after a commit, when there is nothing to read. The lines then change hands
     /// while nobody waits for them. Does nothing where no line is known to be free; never touches
@@ -183,7 +177,9 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     #[inline]
     pub fn own_next_lines(&mut self) {
         let free = self.limit.wrapping_sub(self.end.position);
-        let bytes = self.last_bytes.max(OWN_AT_LEAST * LINE as u64).min(free);
+        // The line behind a record too: its commit may have to erase a word there.
+        let wanted = (self.last_bytes + LINE as u64).max(OWN_AT_LEAST * LINE as u64);
+        let bytes = wanted.min(free);
         let mut done = 0;
         while done < bytes {
             self.erase(self.end.position.wrapping_add(done));

@@ -1,9 +1,7 @@
 //! A record in place, and a view of its payload that copies what it is asked for.
 //!
-//! The peer can still write this memory. So there is no `&[u8]` here: every access reads words one
-//! by one into the caller's own memory, and what was read is the caller's to check. Copying uses
-//! loads of 8 bytes, no wider than a producer's usual stores: a wider load of bytes that were just
-//! stored would wait for the store buffer.
+//! The peer can still write this memory. So there is no `&[u8]` here: every access reads words into the
+//! caller's own memory, once, and what was read is the caller's to check.
 
 use super::words::Words;
 use crate::layout::HEADER_BYTES;
@@ -122,17 +120,7 @@ impl<W: Words> Payload<'_, W> {
     #[inline(always)]
     pub fn copy_to(&self, destination: &mut [u8]) -> usize {
         let bytes = self.bytes.min(destination.len());
-        let mut chunks = destination[..bytes].chunks_exact_mut(8);
-        let mut word = self.first;
-        for chunk in &mut chunks {
-            chunk.copy_from_slice(&self.words.load(word).to_ne_bytes());
-            word += 1;
-        }
-        let rest = chunks.into_remainder();
-        if !rest.is_empty() {
-            let last = self.words.load(word).to_ne_bytes();
-            rest.copy_from_slice(&last[..rest.len()]);
-        }
+        self.words.read(self.first, &mut destination[..bytes]);
         bytes
     }
 

@@ -35,12 +35,61 @@ pub trait Words {
     /// Reads a word whose visibility an earlier [`Words::observe`] has settled.
     fn load(&self, word: usize) -> u64;
 
+    /// As [`Words::load`] of one word after the other from `word` on, as many bytes as `bytes` takes.
+    #[inline(always)]
+    fn read(&self, word: usize, bytes: &mut [u8]) {
+        read_words(word, bytes, |word| self.load(word));
+    }
+
     /// Says that the line of `word` will be read soon. A hint; does nothing where there is none.
     #[inline(always)]
     fn expect(&self, _word: usize) {}
 
     /// Writes a word that a later [`Words::publish`] makes visible.
     fn store(&self, word: usize, value: u64);
+}
+
+/// Fills `bytes` with what `load` says of the words from `word` on.
+#[inline(always)]
+fn read_words(word: usize, bytes: &mut [u8], load: impl Fn(usize) -> u64) {
+    let mut chunks = bytes.chunks_exact_mut(8);
+    let mut word = word;
+    for chunk in &mut chunks {
+        chunk.copy_from_slice(&load(word).to_ne_bytes());
+        word += 1;
+    }
+    let rest = chunks.into_remainder();
+    if !rest.is_empty() {
+        rest.copy_from_slice(&load(word).to_ne_bytes()[..rest.len()]);
+    }
+}
+
+/// Bytes that are copied in one go.
+#[cfg(target_arch = "x86_64")]
+const BLOCK: usize = 32;
+
+/// Copies a block of memory that the peer may be writing. In assembly, because the language has no such
+/// loads of more than eight bytes: whatever is there is read, once.
+///
+/// # Safety
+/// `from` points to [`BLOCK`] bytes that can be read.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn read_block(from: *const u8, to: &mut [u8; BLOCK]) {
+    // SAFETY: the caller's promise; `to` is as long. SSE2 is part of x86-64.
+    unsafe {
+        std::arch::asm!(
+            "movdqu {low}, [{from}]",
+            "movdqu {high}, [{from} + 16]",
+            "movdqu [{to}], {low}",
+            "movdqu [{to} + 16], {high}",
+            from = in(reg) from,
+            to = in(reg) to.as_mut_ptr(),
+            low = out(xmm_reg) _,
+            high = out(xmm_reg) _,
+            options(nostack, preserves_flags),
+        );
+    }
 }
 
 /// Words that are ordinary bytes, so that a claim can lend them as a slice.
@@ -160,6 +209,27 @@ impl Words for MemoryWords {
     #[inline(always)]
     fn load(&self, word: usize) -> u64 {
         self.word(word).load(Ordering::Relaxed) // settled by `commit`
+    }
+
+    /// Thirty-two bytes at a time: the lines were written by another core, so no store of this one has to
+    /// be waited for, however wide the load.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn read(&self, word: usize, bytes: &mut [u8]) {
+        let first = word & self.mask;
+        if bytes.len() > (self.count() - first) * 8 {
+            return read_words(word, bytes, |word| self.load(word)); // nonsense, but inside the memory
+        }
+        let mut blocks = bytes.chunks_exact_mut(BLOCK);
+        let mut next = first;
+        for block in &mut blocks {
+            let block: &mut [u8; BLOCK] = block.try_into().expect("a whole block");
+            // SAFETY: `next` is a word of the memory with at least a block behind it: there are as many
+            // bytes from `first` on as in `bytes`, and this block is as far into those.
+            unsafe { read_block(self.byte_pointer(next), block) };
+            next += BLOCK / 8;
+        }
+        read_words(next, blocks.into_remainder(), |word| self.load(word));
     }
 
     #[inline(always)]

@@ -14,7 +14,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// One request after the other, no two alike.
 #[derive(Debug)]
 pub struct RoundTrips {
-    payload: usize,
+    /// The reply, copied out of the ring.
+    reply: Vec<u8>,
     /// Requests so far.
     pub sent: u64,
 }
@@ -22,7 +23,10 @@ pub struct RoundTrips {
 impl RoundTrips {
     /// Round trips of `payload` bytes each way, whole words.
     pub fn new(payload: usize) -> RoundTrips {
-        RoundTrips { payload, sent: 0 }
+        RoundTrips {
+            reply: vec![0; payload],
+            sent: 0,
+        }
     }
 
     /// So many round trips, each with a sample and each checked.
@@ -37,12 +41,11 @@ impl RoundTrips {
         samples: &mut Samples,
     ) -> Result<(), BenchError> {
         samples.clear();
-        let words = self.payload.div_ceil(8);
         let clock = attached.clock;
         let mut wrong = 0u64;
         let mut last = clock.ticks();
         for _ in 0..count {
-            wrong |= round_trip(attached, self.payload, words, self.sent)?;
+            wrong |= round_trip(attached, &mut self.reply, self.sent)?;
             self.sent += 1;
             let now = clock.ticks();
             samples.push(now - last);
@@ -66,25 +69,22 @@ pub fn right(wrong: u64) -> Result<(), BenchError> {
 
 /// One request and its reply; gives the bits in which they differ.
 #[inline(always)]
-fn round_trip(
-    attached: &mut Attached<'_>,
-    payload: usize,
-    words: usize,
-    number: u64,
-) -> Result<u64, HostError> {
+fn round_trip(attached: &mut Attached<'_>, copy: &mut [u8], number: u64) -> Result<u64, HostError> {
+    let word = |index: usize| number.wrapping_add(index as u64).to_le_bytes();
     attached.lane.call_with(
         ECHO,
-        payload,
+        copy.len(),
         |claim| {
-            for index in 0..words {
-                claim.put_u64(index, number.wrapping_add(index as u64));
+            for (index, bytes) in claim.payload().chunks_exact_mut(8).enumerate() {
+                bytes.copy_from_slice(&word(index));
             }
         },
         |status, reply| {
-            let mut wrong = u64::from(status) | (reply.len() ^ payload) as u64;
-            for index in 0..payload / 8 {
-                let sent = number.wrapping_add(index as u64);
-                wrong |= reply.u64_at(8 * index).map_or(!0, |found| found ^ sent);
+            let mut wrong = u64::from(status) | (reply.len() ^ copy.len()) as u64;
+            reply.copy_to(copy);
+            for (index, bytes) in copy.chunks_exact(8).enumerate() {
+                let found = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+                wrong |= found ^ u64::from_le_bytes(word(index));
             }
             wrong
         },
