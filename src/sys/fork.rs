@@ -6,20 +6,32 @@
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use rustix::mm::{madvise, mmap_anonymous, munmap, Advice, MapFlags, ProtFlags};
 
 const PAGE: usize = 4096;
 
-/// A word that is 1 here and 0 in every forked child.
+/// A word that is 1 here and 0 in every forked child. Clones look at the same word, each without a way
+/// round by whoever made it.
+#[derive(Clone)]
 pub(crate) struct ForkMark {
     word: NonNull<AtomicU64>,
+    _page: Arc<Page>,
 }
 
-// SAFETY: one atomic word in memory this value owns until it is dropped.
+// SAFETY: one atomic word in a page that this value keeps mapped.
 unsafe impl Send for ForkMark {}
 // SAFETY: as above; it is only read after `new`.
 unsafe impl Sync for ForkMark {}
+
+/// The page that the word lies in.
+struct Page(NonNull<AtomicU64>);
+
+// SAFETY: an address that only `drop` uses, once.
+unsafe impl Send for Page {}
+// SAFETY: as above; nothing is reached through a shared reference.
+unsafe impl Sync for Page {}
 
 impl ForkMark {
     /// A mark for this process.
@@ -38,20 +50,22 @@ impl ForkMark {
         let word = NonNull::new(page.cast::<AtomicU64>()).expect("mmap never returns null");
         // SAFETY: mapped, aligned to a page, writable.
         unsafe { word.as_ref() }.store(1, Ordering::Relaxed); // no partner: same process
-        Ok(Self { word })
+        let _page = Arc::new(Page(word));
+        Ok(Self { word, _page })
     }
 
     /// Is this a forked child?
     #[inline(always)]
     pub(crate) fn is_child(&self) -> bool {
-        // SAFETY: mapped until drop, here and (wiped) in children.
+        // SAFETY: mapped while `_page` lives, here and (wiped) in children.
         unsafe { self.word.as_ref() }.load(Ordering::Relaxed) == 0 // no partner: same process
     }
 }
 
-impl Drop for ForkMark {
+impl Drop for Page {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new`, used by nobody else. A child inherits its own copy of the page.
-        let _ = unsafe { munmap(self.word.as_ptr().cast(), PAGE) };
+        // SAFETY: mapped by `new`; the last mark that looked at it is gone. A child inherits its own copy
+        // of the page.
+        let _ = unsafe { munmap(self.0.as_ptr().cast(), PAGE) };
     }
 }
