@@ -126,7 +126,7 @@ pub unsafe extern "C" fn ih_shared_send(
         // SAFETY: what the header asks for.
         let payload = unsafe { bytes(payload, len)? };
         let sent = shared.with(|producer| {
-            let room = producer.sender.take_room(payload.len())?;
+            let room = producer.sender.room(payload.len())?;
             producer.sender.write_room(room, payload);
             Ok(producer.sender.commit_room(room, kind)?)
         })?;
