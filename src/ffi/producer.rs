@@ -38,7 +38,7 @@ const BATCH: u8 = 2;
 const SHARED: u8 = 4;
 
 impl Handle for ih_producer {
-    const KIND: u64 = u64::from_le_bytes(*b"producer");
+    const KIND: u32 = u32::from_le_bytes(*b"prod");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {

@@ -25,7 +25,7 @@ pub struct ih_shared {
 }
 
 impl Handle for ih_shared {
-    const KIND: u64 = u64::from_le_bytes(*b"ih_share");
+    const KIND: u32 = u32::from_le_bytes(*b"shar");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {

@@ -56,9 +56,12 @@ impl Soiled {
     /// not looked at.
     #[inline(always)]
     pub(crate) fn has(&self, position: u64) -> bool {
-        if self.count == 0 {
-            return false;
-        }
+        self.count != 0 && self.looks_soiled(position)
+    }
+
+    #[cold] // says which way the branch falls; what is called stays where it is
+    #[inline(always)]
+    fn looks_soiled(&self, position: u64) -> bool {
         let (index, bit) = self.place(position);
         self.bits.get(index).is_none_or(|word| word & bit != 0) // every line has its bit
     }
