@@ -223,14 +223,17 @@ impl<'a> Reply<'a> {
     /// Commits what was written, or an empty reply, with `status` as its kind.
     #[inline(always)]
     pub(crate) fn commit(self, status: Status) -> Result<(), ClaimError> {
-        match self.written {
-            Written::Line(payload) => self.producer.commit_line(payload, status.0),
-            Written::Record(room) => self.producer.commit_room(room, status.0),
-            Written::Nothing => {
-                let room = self.producer.reserve_room(0)?;
-                self.producer.commit_room(room, status.0)
+        let producer = self.producer;
+        let room = match self.written {
+            Written::Line(payload) if producer.commits_line() => {
+                producer.commit_line(payload, status.0);
+                return Ok(());
             }
+            Written::Line(payload) => producer.line_room(payload),
+            Written::Record(room) => room,
+            Written::Nothing => producer.reserve_room(0)?,
         };
+        producer.commit_room(room, status.0);
         Ok(())
     }
 }

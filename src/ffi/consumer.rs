@@ -25,7 +25,7 @@ pub struct ih_consumer {
 }
 
 impl Handle for ih_consumer {
-    const KIND: u64 = u64::from_le_bytes(*b"consumer");
+    const KIND: u32 = u32::from_le_bytes(*b"cons");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {

@@ -35,7 +35,7 @@ const RUNNING: u32 = 1;
 const OVER: u32 = 2;
 
 impl Handle for ih_engine {
-    const KIND: u64 = u64::from_le_bytes(*b"ih_engin");
+    const KIND: u32 = u32::from_le_bytes(*b"engn");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {

@@ -33,7 +33,7 @@ impl Drop for ih_events {
 }
 
 impl Handle for ih_events {
-    const KIND: u64 = u64::from_le_bytes(*b"ih_event");
+    const KIND: u32 = u32::from_le_bytes(*b"evnt");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {

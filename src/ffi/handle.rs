@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use super::border::{Answer, Outcome};
@@ -21,17 +21,17 @@ use super::status::ih_status::*;
 const WAITING: usize = 64;
 
 /// What a live handle begins with.
-pub(super) struct Mark(AtomicU64);
+pub(super) struct Mark(AtomicU32);
 
 impl Mark {
     /// The mark of a live handle.
     pub(super) const fn live<H: Handle>() -> Self {
-        Mark(AtomicU64::new(H::KIND))
+        Mark(AtomicU32::new(H::KIND))
     }
 
     /// The mark of a handle that is not live yet.
     pub(super) const fn ended() -> Self {
-        Mark(AtomicU64::new(0))
+        Mark(AtomicU32::new(0))
     }
 
     /// From now on it is live.
@@ -55,8 +55,8 @@ impl Mark {
 
 /// Something that C holds a pointer to.
 pub(super) trait Handle: Sized {
-    /// A number that no other kind has: eight letters.
-    const KIND: u64;
+    /// A number that no other kind has: four letters, which an instruction can carry.
+    const KIND: u32;
     /// Where the mark lies: at the beginning, so that it is found in a handle of another kind too.
     const MARK_AT: usize;
 
@@ -196,7 +196,7 @@ mod tests {
     }
 
     impl Handle for Thing {
-        const KIND: u64 = u64::from_le_bytes(*b"a  thing");
+        const KIND: u32 = u32::from_le_bytes(*b"thng");
         const MARK_AT: usize = std::mem::offset_of!(Self, mark);
         fn mark(&self) -> &Mark {
             &self.mark
@@ -207,7 +207,7 @@ mod tests {
     struct Other(Mark);
 
     impl Handle for Other {
-        const KIND: u64 = u64::from_le_bytes(*b"another.");
+        const KIND: u32 = u32::from_le_bytes(*b"othr");
         const MARK_AT: usize = std::mem::offset_of!(Self, 0);
         fn mark(&self) -> &Mark {
             &self.0
@@ -271,7 +271,7 @@ mod tests {
     struct Shrunk(Mark);
 
     impl Handle for Shrunk {
-        const KIND: u64 = u64::from_le_bytes(*b"shrunk..");
+        const KIND: u32 = u32::from_le_bytes(*b"shrk");
         const MARK_AT: usize = std::mem::offset_of!(Self, 0);
         fn mark(&self) -> &Mark {
             &self.0

@@ -42,7 +42,7 @@ impl ih_reply {
 }
 
 impl Handle for ih_reply {
-    const KIND: u64 = u64::from_le_bytes(*b"ih_reply");
+    const KIND: u32 = u32::from_le_bytes(*b"repl");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {

@@ -22,7 +22,7 @@ pub struct ih_host {
 }
 
 impl Handle for ih_host {
-    const KIND: u64 = u64::from_le_bytes(*b"ih_host.");
+    const KIND: u32 = u32::from_le_bytes(*b"host");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {

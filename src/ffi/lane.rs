@@ -27,7 +27,7 @@ pub struct ih_lane {
 struct Apart<T>(T);
 
 impl Handle for ih_lane {
-    const KIND: u64 = u64::from_le_bytes(*b"ih_lane.");
+    const KIND: u32 = u32::from_le_bytes(*b"lane");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {

@@ -9,7 +9,7 @@ use super::border::{border, value_border, Outcome};
 use super::failure::too_large;
 use super::handle::{exclusive, shared, Handle, Mark};
 use super::input::{give, output};
-use super::short_way::{claim_at_once, commit_at_once, tell_engine};
+use super::short_way::{claim_at_once, commit_at_once, tell_engine, LineClaim};
 use super::status::ih_status::{self, *};
 use crate::host::RequestSender;
 use crate::ring::{Room, SuspendedBatch};
@@ -18,16 +18,16 @@ use crate::ring::{Room, SuspendedBatch};
 #[repr(C)] // begins with its mark
 pub struct ih_producer {
     pub(super) mark: Mark,
-    /// Which of the bits below are set. A byte, because the compiler sets and clears bits by the
-    /// byte, and a wider load behind such a store has to wait for it.
+    /// Which of the bits below are set; nothing of `line`. A byte, because the compiler sets and clears
+    /// bits by the byte, and a wider load behind such a store has to wait for it.
     pub(super) state: u8,
-    /// Payload bytes of the open claim, where it is one of [`LINE`].
-    pub(super) line: u32,
-    /// The open claim, if there is one and it is not one of [`LINE`].
+    /// The open claim, where the short way was gone.
+    pub(super) line: LineClaim,
+    pub(super) sender: RequestSender,
+    /// The open claim, if there is one and it is not in `line`.
     room: Option<Room>,
     /// The open batch, if there is one.
     batch: Option<SuspendedBatch>,
-    pub(super) sender: RequestSender,
 }
 
 /// A claim is open.
@@ -36,12 +36,9 @@ pub(super) const CLAIM: u8 = 1;
 const BATCH: u8 = 2;
 /// It is shared among threads, so a claim needs the lock, and with it a batch.
 const SHARED: u8 = 4;
-/// The open claim is of one line at the committed end: its size says all about its room, so nothing else is
-/// kept, which a stream would pay for.
-pub(super) const LINE: u8 = 8;
 
 impl Handle for ih_producer {
-    const KIND: u64 = u64::from_le_bytes(*b"producer");
+    const KIND: u32 = u32::from_le_bytes(*b"prod");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
@@ -54,30 +51,35 @@ impl ih_producer {
         Self {
             mark: Mark::live::<ih_producer>(),
             state: 0,
-            line: 0,
+            line: LineClaim::NONE,
+            sender,
             room: None,
             batch: None,
-            sender,
         }
+    }
+
+    /// What is open, or shared: the bits above.
+    #[inline(always)]
+    fn state(&self) -> u8 {
+        self.state | self.line_claimed().map_or(0, |_| CLAIM)
+    }
+
+    /// Payload bytes of a claim that went the short way.
+    #[inline(always)]
+    fn line_claimed(&self) -> Option<u32> {
+        self.line.payload(self.sender.end())
     }
 
     /// Room for one request; from here on its claim is open.
     #[inline(always)]
     fn claim(&mut self, payload: usize) -> Outcome<*mut u8> {
-        if self.state != 0 {
+        if self.state() != 0 {
             return self.claim_in_batch(payload);
         }
-        match self.sender.room_at_once(payload) {
-            Some(room) => Ok(self.opened(room)),
-            None => self.claim_slowly(payload),
-        }
-    }
-
-    /// A claim where the ring is full as far as is known, or something is wrong.
-    #[cold]
-    #[inline(never)]
-    fn claim_slowly(&mut self, payload: usize) -> Outcome<*mut u8> {
-        let room = self.sender.take_room(payload)?;
+        let room = match self.sender.room_at_once(payload) {
+            Some(room) => room,
+            None => self.sender.room_slowly(payload)?,
+        };
         Ok(self.opened(room))
     }
 
@@ -92,8 +94,10 @@ impl ih_producer {
     /// A claim where something is open or shared.
     #[inline(never)]
     fn claim_in_batch(&mut self, payload: usize) -> Outcome<*mut u8> {
+        if self.state() & CLAIM != 0 {
+            return Err(IH_ERROR_CLAIM_OPEN.into());
+        }
         let batch = match &mut self.batch {
-            _ if self.state & CLAIM != 0 => return Err(IH_ERROR_CLAIM_OPEN.into()),
             None => return Err(IH_ERROR_SHARED.into()),
             Some(batch) => batch,
         };
@@ -104,11 +108,9 @@ impl ih_producer {
     /// The open claim's room.
     #[inline(always)]
     fn claimed(&self) -> Outcome<Room> {
-        let room = match self.state & LINE {
-            0 => self.room,
-            _ => Some(self.sender.line_room(self.line)),
-        };
-        Ok(room.ok_or(IH_ERROR_NO_CLAIM)?)
+        let line = self.line_claimed();
+        let room = line.map(|payload| self.sender.line_room(payload));
+        Ok(room.or(self.room).ok_or(IH_ERROR_NO_CLAIM)?)
     }
 
     /// Ends the claim: the room it had.
@@ -131,7 +133,7 @@ impl ih_producer {
     /// Nothing is open, and it is not shared.
     #[inline(always)]
     pub(super) fn must_be_idle(&self) -> Outcome {
-        match self.state {
+        match self.state() {
             0 => Ok(()),
             state => Err(busy(state).into()),
         }
@@ -140,7 +142,7 @@ impl ih_producer {
     /// A claim is open outside of any batch, and it is not shared.
     #[inline(always)]
     pub(super) fn must_be_claimed(&self) -> Outcome {
-        match self.state & !LINE {
+        match self.state() {
             CLAIM => Ok(()),
             0 => Err(IH_ERROR_NO_CLAIM.into()),
             state => Err(busy(state & !CLAIM).into()),
@@ -155,16 +157,12 @@ impl ih_producer {
     }
 
     fn take_batch(&mut self) -> Outcome<SuspendedBatch> {
-        if self.state & CLAIM != 0 {
+        if self.state() & CLAIM != 0 {
             return Err(IH_ERROR_CLAIM_OPEN.into());
         }
-        match self.batch.take() {
-            Some(batch) => {
-                self.state &= !BATCH;
-                Ok(batch)
-            }
-            None => Err(IH_ERROR_NO_BATCH.into()),
-        }
+        let batch = self.batch.take().ok_or(IH_ERROR_NO_BATCH)?;
+        self.state &= !BATCH;
+        Ok(batch)
     }
 
     /// Publishes the batch; returns the number of the next request.
@@ -177,7 +175,8 @@ impl ih_producer {
     #[inline(always)]
     pub(super) fn abort_claim(&mut self) {
         self.room = None;
-        self.state &= !(CLAIM | LINE);
+        self.line = LineClaim::NONE;
+        self.state &= !CLAIM;
     }
 
     /// The batch that comes with a lock ends with it.

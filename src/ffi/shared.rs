@@ -25,7 +25,7 @@ pub struct ih_shared {
 }
 
 impl Handle for ih_shared {
-    const KIND: u64 = u64::from_le_bytes(*b"ih_share");
+    const KIND: u32 = u32::from_le_bytes(*b"shar");
     const MARK_AT: usize = std::mem::offset_of!(Self, mark);
 
     fn mark(&self) -> &Mark {
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn ih_shared_send(
         // SAFETY: what the header asks for.
         let payload = unsafe { bytes(payload, len)? };
         let sent = shared.with(|producer| {
-            let room = producer.sender.take_room(payload.len())?;
+            let room = producer.sender.room(payload.len())?;
             producer.sender.write_room(room, payload);
             Ok(producer.sender.commit_room(room, kind)?)
         })?;

@@ -9,8 +9,33 @@ use std::ffi::c_void;
 use super::border::{at_once, border};
 use super::handle::exclusive;
 use super::input::give;
-use super::producer::{ih_producer, CLAIM, LINE};
+use super::producer::ih_producer;
 use super::status::ih_status;
+use crate::layout::{HEADER_BYTES, LINE};
+
+/// The open claim of one line at the committed end, if there is one: that end and its payload bytes in one
+/// word. A commit moves the end, and what is left here is no claim any more; so a stream stores this once
+/// a request, and nothing to take it back.
+#[derive(Clone, Copy)]
+pub(super) struct LineClaim(u64);
+
+impl LineClaim {
+    /// No claim, wherever the end is: it would be longer than a line.
+    pub(super) const NONE: LineClaim = LineClaim(u64::MAX);
+
+    /// `payload` bytes at `end`.
+    #[inline(always)]
+    fn at(end: u64, payload: usize) -> Self {
+        LineClaim(end | payload as u64) // a line's beginning, and less than a line
+    }
+
+    /// Payload bytes of the claim, if it is one while the requests end at `end`.
+    #[inline(always)]
+    pub(super) fn payload(self, end: u64) -> Option<u32> {
+        let payload = self.0.wrapping_sub(end);
+        (payload <= (LINE - HEADER_BYTES) as u64).then_some(payload as u32)
+    }
+}
 
 /// The claim of one line where nothing stands in the way; else nothing is done.
 ///
@@ -25,21 +50,22 @@ pub(super) unsafe fn claim_at_once(
     at_once(|| {
         // SAFETY: the caller's promise.
         let producer = unsafe { exclusive(producer).ok()? };
-        if payload.is_null() || producer.state != 0 {
+        let end = producer.sender.end();
+        if payload.is_null() || producer.state != 0 || producer.line.payload(end).is_some() {
             return None;
         }
         let place = producer.sender.line_at_once(payload_bytes)?;
-        producer.line = payload_bytes as u32; // a line's at most
-        producer.state = CLAIM | LINE;
+        producer.line = LineClaim::at(end, payload_bytes);
         // SAFETY: not null; the caller's to write.
         unsafe { payload.write(place.cast()) };
         Some(())
     })
 }
 
-/// The commit of a claim outside of batches where nothing stands in the way; else nothing is done. Says
-/// whether [`tell_engine`] is due, which the caller does last of all: nothing that is in registers need
-/// outlive it.
+/// The commit of a [`LineClaim`] where nothing stands in the way; else nothing is done. Who opens a batch or
+/// shares a producer wants no claim open first, so such a claim is outside of both. Says whether
+/// [`tell_engine`] is due, which the caller does last of all: nothing that is in registers need outlive
+/// it.
 ///
 /// # Safety
 /// As `ih_producer_commit`.
@@ -52,13 +78,13 @@ pub(super) unsafe fn commit_at_once(
     at_once(|| {
         // SAFETY: the caller's promise.
         let producer = unsafe { exclusive(producer).ok()? };
-        if producer.state != CLAIM | LINE {
+        let payload_bytes = producer.line.payload(producer.sender.end())?;
+        if !producer.sender.commits_line() {
             return None;
         }
-        let committed = producer.sender.commit_line_at_once(producer.line, kind)?;
-        producer.state = 0;
-        // SAFETY: NULL, or the caller's to write.
-        unsafe { give(number, committed) };
+        // First, so that its place need not outlive the commit. SAFETY: NULL, or the caller's to write.
+        unsafe { give(number, producer.sender.next_number()) };
+        producer.sender.commit_line(payload_bytes, kind);
         Some(producer.sender.has_to_tell())
     })
 }

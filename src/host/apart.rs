@@ -8,54 +8,41 @@ use super::sender::RequestSender;
 use crate::ring::{Cursor, MemoryWords, Record, Room, SuspendedBatch};
 
 impl RequestSender {
-    /// As [`RequestSender::claim`]. Taking room again gives the first up.
-    #[inline(always)]
-    pub(crate) fn take_room(&mut self, payload: usize) -> Result<Room, HostError> {
-        let room = self.room(payload)?;
-        self.may_own = true;
-        Ok(room)
-    }
-
-    /// As [`RequestSender::take_room`] where nothing stands in the way; else `None`, and `take_room` says
-    /// what does. Without an error to carry, the room stays in registers.
-    #[inline(always)]
-    pub(crate) fn room_at_once(&mut self, payload: usize) -> Option<Room> {
-        if self.shared.mark.is_child() {
-            return None;
-        }
-        let room = self.producer().reserve_room(payload).ok()?;
-        self.may_own = true;
-        Some(room)
-    }
-
     /// As [`RequestSender::room_at_once`] for a request of one line: where its payload is to be written. Its
     /// room is [`RequestSender::line_room`] until it is committed or given up.
     #[inline(always)]
     pub(crate) fn line_at_once(&mut self, payload: usize) -> Option<*mut u8> {
-        if self.shared.mark.is_child() {
+        if self.mark.is_child() {
             return None;
         }
-        let producer = &mut self.parts.as_mut()?.producer;
+        let producer = self.producer();
         let room = producer.reserve_line(payload)?;
-        self.may_own = true;
         Some(producer.room_payload(room).as_mut_ptr())
+    }
+
+    /// Where the committed requests end.
+    #[inline(always)]
+    pub(crate) fn end(&self) -> u64 {
+        self.parts.producer.cursor().position
     }
 
     /// The room that [`RequestSender::line_at_once`] took.
     #[inline(always)]
     pub(crate) fn line_room(&self, payload: u32) -> Room {
-        let parts = self.parts.as_ref().expect("present until dropped");
-        parts.producer.line_room(payload)
+        self.parts.producer.line_room(payload)
     }
 
-    /// As [`RequestSender::commit_room`] for such a room where nothing stands in the way; else nothing is
-    /// done. The engine is not told: [`RequestSender::has_to_tell`] comes next.
+    /// Does nothing stand in the way of [`RequestSender::commit_line`]?
     #[inline(always)]
-    pub(crate) fn commit_line_at_once(&mut self, payload: u32, kind: u16) -> Option<u64> {
-        if self.shared.mark.is_child() {
-            return None;
-        }
-        Some(self.parts.as_mut()?.producer.commit_line(payload, kind))
+    pub(crate) fn commits_line(&self) -> bool {
+        !self.mark.is_child() && self.parts.producer.commits_line()
+    }
+
+    /// As [`RequestSender::commit_room`] for such a room, where [`RequestSender::commits_line`]. The engine
+    /// is not told: [`RequestSender::has_to_tell`] comes next.
+    #[inline(always)]
+    pub(crate) fn commit_line(&mut self, payload: u32, kind: u16) {
+        self.producer().commit_line(payload, kind);
     }
 
     /// After a commit at once: must [`RequestSender::tell`] be called?
@@ -152,7 +139,7 @@ impl RequestSender {
     /// Aborts what is not yet visible of a batch.
     pub(crate) fn abort_batch(&mut self, suspended: SuspendedBatch) {
         drop(self.producer().resume_batch(suspended));
-        if !self.shared.mark.is_child() {
+        if !self.mark.is_child() {
             self.bell.after_publish();
         }
     }

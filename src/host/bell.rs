@@ -46,10 +46,13 @@ impl Bell {
         }
     }
 
-    /// After a publish: does the engine sleep, or is it another one?
+    /// After a publish: does the engine sleep, or is it another one? Where a fence is needed to know,
+    /// perhaps, and [`Bell::tell`] fences.
     #[inline(always)]
     pub(super) fn has_to_tell(&self) -> bool {
-        self.waker.sleeps(self.barrier) || self.shared.epoch() != self.epoch
+        self.barrier == Barrier::Fence
+            || self.waker.sleeps(self.barrier)
+            || self.shared.epoch() != self.epoch
     }
 
     /// Rings, if that was not done yet, and follows the host to its engine.

@@ -1,5 +1,6 @@
 //! The request side of a lane: claims, commits, the doorbell. And its shared form for many threads.
 
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::bell::Bell;
@@ -8,6 +9,7 @@ use super::error::HostError;
 use super::link::Link;
 use super::shared::HostShared;
 use crate::ring::{ClaimError, Cursor, MemoryProducer, Producer, Room};
+use crate::sys::fork::ForkMark;
 
 /// What a sender leaves in the pool.
 pub(super) struct SenderParts {
@@ -33,10 +35,13 @@ impl SenderParts {
 pub struct RequestSender {
     pub(super) shared: Arc<HostShared>,
     pub(crate) index: u32,
-    pub(super) parts: Option<SenderParts>,
+    /// Its own look at the mark of `shared`.
+    pub(super) mark: ForkMark,
+    /// There until it is dropped.
+    pub(super) parts: ManuallyDrop<SenderParts>,
     pub(super) bell: Bell,
-    /// A request was committed since lines were last owned.
-    pub(super) may_own: bool,
+    /// Where the requests ended when the lines behind them were last owned.
+    owned_behind: u64,
     /// The epoch whose engine's position the producer reads; 0 before the first batch.
     bound: u64,
 }
@@ -45,30 +50,29 @@ impl RequestSender {
     pub(super) fn new(shared: Arc<HostShared>, index: u32, parts: SenderParts) -> Self {
         Self {
             bell: Bell::new(shared.clone(), index),
+            mark: shared.mark.clone(),
             shared,
             index,
-            parts: Some(parts),
-            may_own: false,
+            owned_behind: parts.producer.cursor().position,
+            parts: ManuallyDrop::new(parts),
             bound: 0,
         }
     }
 
     #[inline(always)]
     pub(super) fn producer(&mut self) -> &mut MemoryProducer {
-        &mut self.parts.as_mut().expect("present until dropped").producer
+        &mut self.parts.producer
     }
 
     /// The number that the next request will have.
     #[inline]
     pub fn next_number(&self) -> u64 {
-        let parts = self.parts.as_ref().expect("present until dropped");
-        parts.producer.cursor().number
+        self.parts.producer.cursor().number
     }
 
     /// The largest payload of a request, in bytes.
     pub fn payload_limit(&self) -> u32 {
-        let parts = self.parts.as_ref().expect("present until dropped");
-        parts.producer.payload_limit()
+        self.parts.producer.payload_limit()
     }
 
     /// Claims room for a request of `payload` bytes. Never blocks.
@@ -78,16 +82,17 @@ impl RequestSender {
     /// [`HostError::Forked`], [`HostError::Corrupt`], [`HostError::LaneClosed`].
     #[inline(always)]
     pub fn claim(&mut self, payload: usize) -> Result<RequestClaim<'_>, HostError> {
-        let room = self.room(payload)?;
+        let room = match self.room_at_once(payload) {
+            Some(room) => room,
+            None => self.room_slowly(payload)?,
+        };
         Ok(self.claim_in(room))
     }
 
     /// The claim of room just taken.
     #[inline(always)]
     pub(super) fn claim_in(&mut self, room: Room) -> RequestClaim<'_> {
-        self.may_own = true;
-        let parts = self.parts.as_mut().expect("present until dropped");
-        RequestClaim::new(&mut parts.producer, &mut self.bell, room)
+        RequestClaim::new(&mut self.parts.producer, &mut self.bell, room)
     }
 
     /// Opens a batch of requests that become visible in one step.
@@ -97,8 +102,7 @@ impl RequestSender {
     #[inline]
     pub fn batch(&mut self) -> Result<RequestBatch<'_>, HostError> {
         self.check_batch()?;
-        let parts = self.parts.as_mut().expect("present until dropped");
-        Ok(RequestBatch::new(&mut parts.producer, &mut self.bell))
+        Ok(RequestBatch::new(&mut self.parts.producer, &mut self.bell))
     }
 
     /// May a batch begin? Makes sure that the newest engine's position counts.
@@ -109,7 +113,6 @@ impl RequestSender {
         if self.shared.epoch() != self.bound {
             self.rebind(); // an open batch can't, when it finds the ring full
         }
-        self.may_own = true;
         Ok(())
     }
 
@@ -121,20 +124,37 @@ impl RequestSender {
     /// Is this the process that attached? A forked child has no memory to write to.
     #[inline(always)]
     pub(super) fn check_process(&self) -> Result<(), HostError> {
-        match self.shared.mark.is_child() {
+        match self.mark.is_child() {
             false => Ok(()),
             true => Err(HostError::Forked),
         }
     }
 
-    /// Takes room for a request of `payload` bytes.
+    /// Takes room for a request of `payload` bytes. Taking room again gives the first up.
     #[inline(always)]
-    pub(super) fn room(&mut self, payload: usize) -> Result<Room, HostError> {
+    pub(crate) fn room(&mut self, payload: usize) -> Result<Room, HostError> {
         self.check_process()?;
         match self.producer().reserve_room(payload) {
             Ok(room) => Ok(room),
             Err(error) => self.no_room(error, payload),
         }
+    }
+
+    /// As [`RequestSender::room`] where nothing stands in the way; else `None`, and `room` says what does.
+    /// Without an error beside it the room stays in registers.
+    #[inline(always)]
+    pub(crate) fn room_at_once(&mut self, payload: usize) -> Option<Room> {
+        if self.mark.is_child() {
+            return None;
+        }
+        self.producer().reserve_room(payload).ok()
+    }
+
+    /// As [`RequestSender::room`], behind a [`RequestSender::room_at_once`] that found none.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn room_slowly(&mut self, payload: usize) -> Result<Room, HostError> {
+        self.room(payload)
     }
 
     /// Full may only be full as far as the *last* engine's position tells.
@@ -163,10 +183,12 @@ impl RequestSender {
         self.producer().own_next_lines();
     }
 
+    /// Owns the next lines if a request was committed since that was last done here.
     #[inline(always)]
     pub(super) fn own_once(&mut self) {
-        if self.may_own {
-            self.may_own = false;
+        let end = self.parts.producer.cursor().position;
+        if self.owned_behind != end {
+            self.owned_behind = end;
             self.own_now();
         }
     }
@@ -174,9 +196,10 @@ impl RequestSender {
 
 impl Drop for RequestSender {
     fn drop(&mut self) {
-        if let Some(parts) = self.parts.take() {
-            self.shared.give_sender_back(self.index, parts);
-        }
+        // SAFETY: a value is dropped once, and nothing looks at its parts afterwards: its other fields
+        // have no way to them.
+        let parts = unsafe { ManuallyDrop::take(&mut self.parts) };
+        self.shared.give_sender_back(self.index, parts);
     }
 }
 

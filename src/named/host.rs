@@ -1,7 +1,6 @@
 //! The host's side of a pair of named segments: claim, commit, poll.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
 
 use super::{NamedAttachError, NamedShape, Pair};
 use crate::host::HostError;
@@ -25,7 +24,7 @@ pub struct NamedHost {
 pub struct NamedLane {
     requests: MemoryProducer,
     replies: MemoryConsumer,
-    mark: Arc<ForkMark>,
+    mark: ForkMark,
     /// A request was claimed since lines were last owned.
     may_own: bool,
 }
@@ -41,7 +40,7 @@ impl NamedHost {
     /// # Errors
     /// [`NamedAttachError`]; [`NamedAttachError::Taken`] where another host has been here.
     pub unsafe fn open(name: &str, shape: NamedShape) -> Result<Self, NamedAttachError> {
-        let mark = Arc::new(ForkMark::new()?);
+        let mark = ForkMark::new()?;
         let pair = Pair::new(name, shape, NamedRegion::open)?;
         take(&pair).ok_or_else(|| NamedAttachError::Taken { name: name.into() })?;
         let lanes = (0..shape.lanes).map(|lane| NamedLane::new(&pair, shape, lane, mark.clone()));
@@ -70,7 +69,7 @@ fn take(pair: &Pair) -> Option<()> {
 }
 
 impl NamedLane {
-    fn new(pair: &Pair, shape: NamedShape, lane: u32, mark: Arc<ForkMark>) -> Self {
+    fn new(pair: &Pair, shape: NamedShape, lane: u32, mark: ForkMark) -> Self {
         let request_position = lane_control_offset(lane) + LANE_REQUEST_POSITION as u64;
         let requests = Producer::new(
             ring_words(&pair.requests, shape.lanes, lane, shape.request_capacity),

@@ -219,7 +219,7 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// The word of the record memory that lies at `position`.
     #[inline(always)]
     pub(super) fn word_at(&self, position: u64) -> usize {
-        ((position & (self.capacity - 1)) / 8) as usize
+        (position / 8) as usize & (self.words.count() - 1)
     }
 
     #[inline(always)]
@@ -262,21 +262,9 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         if room.padding != 0 {
             self.publish_padding(room);
         }
-        self.commit_record(room, (payload, record_bytes(payload)), kind, flags)
-    }
-
-    /// Commits a record without padding: `payload` bytes in a record of `bytes`.
-    #[inline(always)]
-    pub(super) fn commit_record(
-        &mut self,
-        room: Room,
-        (payload, bytes): (u32, u64),
-        kind: u16,
-        flags: u16,
-    ) -> u64 {
         let number = self.end.number;
         self.write_second_word(room.word, kind, flags, number);
-        let end = self.advance(room.start, bytes);
+        let end = self.advance(room.start, record_bytes(payload));
         self.publish_header(room.word, record_word(payload, number), end);
         number
     }

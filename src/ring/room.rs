@@ -4,7 +4,8 @@
 
 use super::claim::{payload_mut, put_u64};
 use super::error::ClaimError;
-use super::producer::Producer;
+use super::header::record_word;
+use super::producer::{Cursor, Producer};
 use super::words::{ByteWords, PositionWord, Words};
 use crate::layout::{HEADER_BYTES, LINE};
 
@@ -75,11 +76,25 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         }
     }
 
-    /// Commits the room that [`Producer::reserve_line`] gave; returns the record's number.
+    /// Was the last record a line, and is the one behind the next line not soiled? Then the commit of a
+    /// line has nothing to remember and nothing to erase.
     #[inline(always)]
-    pub(crate) fn commit_line(&mut self, payload: u32, kind: u16) -> u64 {
-        debug_assert!(payload <= self.one_line);
-        self.commit_record(self.line_room(payload), (payload, LINE as u64), kind, 0)
+    pub(crate) fn commits_line(&self) -> bool {
+        let end = self.end.position.wrapping_add(LINE as u64);
+        self.last_bytes == LINE as u64 && !self.soiled.has(end)
+    }
+
+    /// Commits the room that [`Producer::reserve_line`] gave, where [`Producer::commits_line`].
+    #[inline(always)]
+    pub(crate) fn commit_line(&mut self, payload: u32, kind: u16) {
+        debug_assert!(payload <= self.one_line && self.commits_line());
+        let (Cursor { position, number }, word) = (self.end, self.word_at(self.end.position));
+        self.end = Cursor {
+            position: position.wrapping_add(LINE as u64),
+            number: number.wrapping_add(1),
+        };
+        self.write_second_word(word, kind, 0, number);
+        self.words.publish(word, record_word(payload, number));
     }
 
     /// Commits `room`, which must be the last that was taken; returns the record's number.

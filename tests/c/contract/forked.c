@@ -25,6 +25,7 @@ static void child(const char *path) {
     size_t count = 42;
     void *payload = &count;
     int fd = 42;
+    uint64_t number = 42;
     FAILS(ih_lane_take(host, &another), IH_ERROR_FORKED);
     FAILS(ih_lane_call(lane, KIND_ECHO, NULL, 0, IH_SECOND, NULL, 0, &reply), IH_ERROR_FORKED);
     FAILS(ih_lane_wait(lane, IH_SECOND), IH_ERROR_FORKED);
@@ -36,11 +37,11 @@ static void child(const char *path) {
     FAILS(ih_consumer_wait(consumer, IH_SECOND), IH_ERROR_FORKED);
     FAILS(ih_consumer_fd(consumer, &fd), IH_ERROR_FORKED);
     FAILS(ih_shared_send(shared, KIND_ECHO, NULL, 0, NULL), IH_ERROR_FORKED);
-    FAILS(ih_producer_commit(ih_lane_producer(claimed), KIND_ECHO, NULL), IH_ERROR_FORKED);
+    FAILS(ih_producer_commit(ih_lane_producer(claimed), KIND_ECHO, &number), IH_ERROR_FORKED);
     FAILS(ih_producer_claim(ih_lane_producer(batched), 8, &payload), IH_ERROR_FORKED);
     FAILS(ih_producer_publish(ih_lane_producer(batched), NULL), IH_ERROR_FORKED);
     FAILS(ih_consumer_release(ih_lane_consumer(polled)), IH_ERROR_FORKED);
-    CHECK(count == 42 && fd == 42 && payload == &count && another == NULL);
+    CHECK(count == 42 && fd == 42 && number == 42 && payload == &count && another == NULL);
     OK(ih_host_read_counts(host, &counts));
     OK(ih_host_attach(path, NULL, &own)); /* attach in the child: that works */
     OK(ih_lane_take(own, &another));
@@ -75,6 +76,7 @@ int main(void) {
     polled = take();
     shared_lane = take();
     OK(ih_lane_share(shared_lane, &shared));
+    OK(ih_lane_call(claimed, KIND_ECHO, NULL, 0, IH_SECOND, NULL, 0, &reply)); /* from here on a stream */
     OK(ih_producer_claim(ih_lane_producer(claimed), 8, &payload));
     OK(ih_producer_batch(ih_lane_producer(batched)));
     OK(ih_producer_claim(ih_lane_producer(polled), 8, &payload));

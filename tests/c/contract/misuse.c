@@ -40,6 +40,38 @@ static void open_claims(void) {
     still_works();
 }
 
+/* Lines behind one another: a commit leaves nothing behind that could be taken for a claim. */
+static void lines(void) {
+    void *payload = NULL;
+    uint64_t number = 0, before = ih_producer_next_number(producer);
+    for (uint64_t sent = 0; sent < 200; sent++) {
+        size_t bytes = sent % 50 == 49 ? 100 : (size_t)(sent % 49); /* now and then one of two lines */
+        OK(ih_producer_claim(producer, bytes, &payload));
+        FAILS(ih_producer_claim(producer, bytes, &payload), IH_ERROR_CLAIM_OPEN);
+        if (sent % 3 == 0) { /* given up, and claimed again */
+            OK(ih_producer_abort(producer));
+            FAILS(ih_producer_commit(producer, KIND_ECHO, &number), IH_ERROR_NO_CLAIM);
+            OK(ih_producer_claim(producer, bytes, &payload));
+        }
+        memset(payload, (int)sent, bytes);
+        CHECK(number == (sent == 0 ? 0 : before + sent - 1));
+        OK(ih_producer_commit(producer, KIND_ECHO, &number));
+        CHECK(number == before + sent);
+        FAILS(ih_producer_commit(producer, KIND_ECHO, &number), IH_ERROR_NO_CLAIM);
+        FAILS(ih_producer_commit_shorter(producer, KIND_ECHO, 0, &number), IH_ERROR_NO_CLAIM);
+        FAILS(ih_producer_abort(producer), IH_ERROR_NO_CLAIM);
+        CHECK(number == before + sent && ih_lane_outstanding(lane) == 1);
+        ih_record record;
+        size_t count = 0;
+        OK(ih_lane_wait(lane, IH_SECOND));
+        OK(ih_consumer_poll(consumer, &record, 1, &count));
+        CHECK(count == 1 && record.number == number && record.payload_bytes == bytes);
+        for (size_t at = 0; at < bytes; at++) CHECK(((const unsigned char *)record.payload)[at] == sent);
+        OK(ih_consumer_release(consumer));
+    }
+    still_works();
+}
+
 static void open_batches(void) {
     void *payload;
     uint64_t next = 42;
@@ -237,6 +269,7 @@ int main(void) {
     attach();
     take_lane();
     open_claims();
+    lines();
     open_batches();
     unreleased();
     replies();
