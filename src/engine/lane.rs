@@ -88,7 +88,7 @@ impl EngineLane {
         visitor: &mut Visitor<'_, H>,
     ) -> Result<Visit, LaneFault> {
         if self.alone && visitor.one_lane && self.looks == 0 {
-            self.requests.let_pass(&self.lull);
+            self.requests.look_after(|number| self.lull.pass(number));
         }
         let released = self.requests.released();
         let (answered, outcome) = self.answer(visitor)?;

@@ -127,7 +127,8 @@ impl ReplyReceiver {
     #[inline(always)]
     pub(super) fn let_lull_pass(&mut self) {
         if let Some(parts) = &mut self.parts {
-            parts.reader.consumer.let_pass(&self.lull);
+            let consumer = &mut parts.reader.consumer;
+            consumer.look_after(|number| self.lull.pass(number));
         }
     }
 

@@ -15,7 +15,6 @@ use super::record::Record;
 use super::words::{PositionWord, Words};
 use super::Geometry;
 use crate::layout::{record_bytes, HEADER_BYTES, LINE};
-use crate::lull::Lull;
 
 /// The most lines of one record to ask for at once; behind them the processor has caught on.
 const EXPECTED_LINES: usize = 8;
@@ -133,12 +132,13 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
         self.take_until(self.next, found_empty)
     }
 
-    /// Lets a lull pass before the next look. Then that look asks for all lines of a record as long as
-    /// the last one at once: they come side by side with its header.
+    /// The next look has to wait: `delay` is given a number and returns 0, which is there when the wait is
+    /// over. Then that look asks for all lines of a record as long as the last one at once: they come
+    /// side by side with its header.
     #[inline(always)]
-    pub(crate) fn let_pass(&mut self, lull: &Lull) {
+    pub(crate) fn look_after(&mut self, delay: impl FnOnce(u64) -> u64) {
         let position = self.next.position;
-        self.next.position = position.wrapping_add(lull.pass(position));
+        self.next.position = position.wrapping_add(delay(position));
         let word = ((self.next.position & (self.capacity - 1)) / 8) as usize;
         self.expect_lines(word, self.last_payload);
     }

@@ -32,6 +32,8 @@ mod room;
 mod room_tests;
 mod shared;
 mod soiled;
+#[cfg(test)]
+mod take_tests;
 pub mod words;
 
 pub(crate) use batch::SuspendedBatch;

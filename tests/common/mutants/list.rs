@@ -198,8 +198,8 @@ pub const MUTANTS: &[Mutant] = &[
         ENUMERATION,
         "own_past_the_free_space",
         "producer.rs",
-        ".max(OWN_AT_LEAST * LINE as u64).min(free);",
-        ".max(OWN_AT_LEAST * LINE as u64).max(free.min(1));",
+        "let bytes = wanted.min(free);",
+        "let bytes = wanted.max(free.min(1));",
     ),
     mutant(
         HOSTILE,
