@@ -24,8 +24,8 @@
 /// What a lull is counted in: eighths of a step. A step is one multiplication, some three cycles.
 const STEP: u32 = 8;
 /// What a first look that found nothing adds.
-const LONGER: u32 = STEP / 2;
-/// What a first look that found something takes off: one look in five is too early.
+const LONGER: u32 = 3 * STEP / 8;
+/// What a first look that found something takes off: one look in four is too early.
 const SHORTER: u32 = STEP / 8;
 /// The longest lull, about a third of a microsecond: two far ways of a line and a short handler.
 const LONGEST: u32 = 400 * STEP;
@@ -34,7 +34,7 @@ const FEW_LOOKS: u32 = 64;
 /// Looks behind an early one that come without a pause: what is waited for is nearly there.
 pub(crate) const QUICK_LOOKS: u32 = 3;
 /// So many first looks in a row that find something are seldom where requests come one at a time.
-const MANY_HITS: u32 = 16;
+const MANY_HITS: u32 = 32;
 
 /// How long to wait before a first look, learned from the looks before.
 #[derive(Debug, Default)]
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn it_settles_where_one_look_in_five_is_early() {
+    fn it_settles_where_one_look_in_four_is_early() {
         let mut lull = Lull::default();
         let arrives = 100 * STEP;
         let mut early = 0;
@@ -192,7 +192,7 @@ mod tests {
             early += u32::from(round >= 5_000) * look;
             lull.found_with(look);
         }
-        assert!((900..1100).contains(&early), "{early} of 5000");
+        assert!((1150..1350).contains(&early), "{early} of 5000");
         assert!(lull.eighths.abs_diff(arrives) <= LONGER);
     }
 
