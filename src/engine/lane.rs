@@ -148,7 +148,8 @@ impl EngineLane {
         Ok((answered, Visit::Answered(answered)))
     }
 
-    /// Answers the next request if there is one; there is room for its reply.
+    /// Answers the next request if there is one; there is room for its reply. `lulled`: where requests
+    /// come one at a time, a lull has passed before this look.
     #[inline(always)]
     fn answer_next<H: Handler>(
         &mut self,
@@ -190,9 +191,9 @@ impl EngineLane {
         reply.commit(Status(STATUS_PANIC)).is_ok()
     }
 
-    /// Nothing to read for the first time after a reply: take the next reply's lines while nobody waits for them. The
-    /// request that was just read may have cost them. Not in a stream, where it costs more than it
-    /// brings.
+    /// Nothing to read for the first time after a reply: take the next reply's lines while nobody waits
+    /// for them. The request that was just read may have cost them. Not in a stream, where it costs more
+    /// than it brings.
     #[inline(always)]
     pub(super) fn own_once(&mut self) {
         if self.looks == 1 && self.alone {
