@@ -137,7 +137,7 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// [`EventError::NoRing`], [`EventError::TooLarge`], [`EventError::ClaimOpen`].
-    #[inline]
+    #[inline(always)]
     pub fn event(&self, ring: usize, bytes: usize) -> Result<EventClaim<'a>, EventError> {
         self.around.events.claim(ring, bytes)
     }
@@ -197,17 +197,13 @@ impl<'a> Reply<'a> {
                 self.written = Written::Line(bytes as u32); // a line's at most
                 line
             }
-            None => self.reserve_record(bytes)?,
+            None => {
+                let room = long_room(self.producer, bytes)?;
+                self.written = Written::Record(room);
+                room
+            }
         };
         Ok(self.producer.room_payload(room))
-    }
-
-    /// Room for a payload of more than a line, or where room has to be looked for.
-    #[inline(never)]
-    fn reserve_record(&mut self, bytes: usize) -> Result<Room, ClaimError> {
-        let room = self.producer.reserve_room(bytes)?;
-        self.written = Written::Record(room);
-        Ok(room)
     }
 
     /// Writes a whole payload.
@@ -236,4 +232,11 @@ impl<'a> Reply<'a> {
         producer.commit_room(room, status.0);
         Ok(())
     }
+}
+
+/// Room for a payload of more than a line, or where room has to be looked for. It gets no reply, so that
+/// one need not be in memory.
+#[inline(never)]
+fn long_room(producer: &mut MemoryProducer, bytes: usize) -> Result<Room, ClaimError> {
+    producer.reserve_room(bytes)
 }

@@ -141,8 +141,11 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
             self.producer.soiled.take(room.start);
             self.producer.words.store(room.word, header);
         }
-        self.last_bytes = record_bytes(payload);
-        self.end.position = room.start.wrapping_add(self.last_bytes);
+        let bytes = record_bytes(payload);
+        if self.last_bytes != bytes {
+            self.last_bytes = bytes; // seldom, and a store saved counts in a stream
+        }
+        self.end.position = room.start.wrapping_add(bytes);
         self.end.number = number.wrapping_add(1);
         number
     }

@@ -18,9 +18,10 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use ironhoard::engine::{
-    Engine, EngineError, EngineOptions, Handler, Reply, Request, Status, StopHandle,
+    Engine, EngineError, EngineOptions, EventClaim, EventError, Handler, Reply, Request, Status,
+    StopHandle,
 };
-use ironhoard::ring::MemoryConsumer;
+use ironhoard::ring::{ClaimError, MemoryConsumer, MemoryWords, Payload};
 use ironhoard::wait::WaitStrategy;
 
 use super::clock::Clock;
@@ -133,14 +134,19 @@ pub struct Bench<'m> {
 }
 
 impl Handler for Bench<'_> {
-    #[inline]
+    /// Stands in the shard's loop, as a short handler does. What is not short gets values, not the
+    /// request and the reply: those need not be in memory then.
+    #[inline(always)]
     fn handle(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
         match request.kind() {
             ECHO => echo(request, reply),
-            FLOOR => self.floor(request),
-            STREAM => self.stream(request, reply),
-            PUBLISH => self.publish(request, STAMPED),
-            FINISH => self.publish(request, LAST),
+            FLOOR => self.floor(request.payload()),
+            STREAM => match self.stream(request.payload()) {
+                Ok(sum) => replied(reply.write(&sum.to_le_bytes())),
+                Err(status) => status,
+            },
+            PUBLISH => self.publish(request.event(0, EVENT_BYTES), STAMPED),
+            FINISH => self.publish(request.event(0, EVENT_BYTES), LAST),
             END => {
                 self.stop.stop();
                 Status::OK
@@ -157,19 +163,24 @@ impl Handler for Bench<'_> {
 #[inline(always)]
 fn echo(request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
     let payload = request.payload();
-    match reply.payload(payload.len()) {
-        Ok(bytes) => {
-            payload.copy_to(bytes);
-            Status::OK
-        }
+    let echoed = reply.payload(payload.len());
+    replied(echoed.map(|bytes| {
+        payload.copy_to(bytes);
+    }))
+}
+
+#[inline(always)]
+fn replied(written: Result<(), ClaimError>) -> Status {
+    match written {
+        Ok(()) => Status::OK,
         Err(error) => error.into(),
     }
 }
 
 impl Bench<'_> {
     #[cold]
-    fn floor(&self, request: &Request<'_>) -> Status {
-        let words = [0, 8, 16, 24].map(|offset| request.payload().u64_at(offset));
+    fn floor(&self, assignment: Payload<'_, MemoryWords>) -> Status {
+        let words = [0, 8, 16, 24].map(|offset| assignment.u64_at(offset));
         let [Some(kind), Some(pause), Some(first), Some(rounds)] = words else {
             return MISFORMED;
         };
@@ -184,8 +195,8 @@ impl Bench<'_> {
 
     /// An event of one line: the stamp, and five words.
     #[inline]
-    fn publish(&self, request: &Request<'_>, kind: u16) -> Status {
-        let Ok(mut event) = request.event(0, EVENT_BYTES) else {
+    fn publish(&self, event: Result<EventClaim<'_>, EventError>, kind: u16) -> Status {
+        let Ok(mut event) = event else {
             return MISFORMED;
         };
         let payload = event.payload();
@@ -196,17 +207,11 @@ impl Bench<'_> {
     }
 
     #[cold]
-    fn stream(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
-        let words = [0, 8].map(|offset| request.payload().u64_at(offset));
+    fn stream(&mut self, assignment: Payload<'_, MemoryWords>) -> Result<u64, Status> {
+        let words = [0, 8].map(|offset| assignment.u64_at(offset));
         let (Some(ring), [Some(words), Some(count)]) = (&mut self.ring, words) else {
-            return MISFORMED;
+            return Err(MISFORMED);
         };
-        let Ok(sum) = stream::consume(ring, words as usize, count) else {
-            return STALLED;
-        };
-        match reply.write(&sum.to_le_bytes()) {
-            Ok(()) => Status::OK,
-            Err(error) => error.into(),
-        }
+        stream::consume(ring, words as usize, count).map_err(|_| STALLED)
     }
 }
