@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
@@ -216,17 +217,33 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 		return Reply{}, ErrClosed
 	}
 	l := p.lane
-	if p.mayOwn && l.outstanding() == 1 && l.producer.Pending() == 0 && p.claim == 0 {
+	alone := p.mayOwn && l.outstanding() == 1 && l.producer.Pending() == 0 && p.claim == 0
+	if alone {
 		p.mayOwn = false
-		l.ownAndSettle()
+		number := l.producer.Next() - 1
+		if payload, status, ok := l.takeAtOnce(number); ok {
+			return Reply{Number: number, Status: status, Payload: payload}, nil
+		}
 	}
+	return p.waitLate(ctx, alone)
+}
+
+// waitLate is Wait where the reply was not there at once.
+func (p *Producer) waitLate(ctx context.Context, alone bool) (Reply, error) {
+	l := p.lane
 	if l.producer.Publish() {
 		l.ringIfAsleep()
 	}
 	for {
-		for looks := uint32(0); looks <= p.bound; looks++ {
+		for looks := uint32(1); looks <= p.bound+1; looks++ {
+			if !alone || looks > lull.QuickLooks {
+				sys.Pause(1)
+			}
 			record, ok, err := l.next()
 			if ok {
+				if alone {
+					l.lull.FoundWith(looks)
+				}
 				if looks*4 > p.bound {
 					p.bound = min(2*p.bound+1, l.client.options.spin)
 				}
@@ -235,8 +252,8 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 			if err != nil {
 				return Reply{}, err
 			}
-			sys.Pause(1)
 		}
+		alone = false
 		p.bound = max(p.bound/2, min(leastLooks, l.client.options.spin))
 		if l.outstanding() == 0 {
 			return Reply{}, ErrNothingOutstanding
@@ -335,7 +352,10 @@ func (p *Producer) Call(ctx context.Context, kind uint16, req, dst []byte) ([]by
 		return dst, &UncertainError{Number: number, Err: err}
 	}
 	dst = append(dst, reply.Payload...)
-	return dst, reply.Err()
+	if reply.Status != layout.StatusOK {
+		return dst, &RemoteError{Code: reply.Status}
+	}
+	return dst, nil
 }
 
 // Replies takes replies, waiting for each, until nothing is outstanding; what the body of the loop commits

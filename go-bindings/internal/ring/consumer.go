@@ -2,6 +2,7 @@ package ring
 
 import (
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 )
 
@@ -45,6 +46,7 @@ type Consumer struct {
 	payload  uint32
 	position Position
 	released uint64
+	last     uint64 // bytes of the last record
 	fault    *CorruptError
 }
 
@@ -77,6 +79,46 @@ func (c *Consumer) Next() (Record, bool) {
 	return c.take(word)
 }
 
+// TakeAfter lets a lull pass and takes the next record if it is number and is there then: its payload, in place,
+// and its kind. Otherwise nothing was taken: look with Next. The lines of a record as long as the last one are
+// asked for together with its header.
+//
+// What it answers with are words by themselves. A Record goes through the stack, where it is copied with wider
+// loads than it was stored with, and those wait for all stores before.
+func (c *Consumer) TakeAfter(l *lull.Lull, number uint64) (payload []byte, kind uint16, ok bool) {
+	if c.next.Position-c.released >= c.capacity/8 {
+		c.Release()
+	}
+	at := c.next.Position
+	at += l.Pass(at)
+	c.expect(at, c.last)
+	word := c.words.Observe(at) // `commit`, with the producer's publish
+	size := uint32(word) - layout.HeaderBytes
+	bytes := layout.RecordBytes(size)
+	isRecord := size <= c.payload && bytes <= c.capacity-at&(c.capacity-1)
+	if uint32(word>>32) != uint32(number) || c.next.Number != number || !isRecord || c.fault != nil {
+		return nil, 0, false
+	}
+	second := c.words.Load(at + 8) // settled by `commit`
+	if second>>32 != number>>32 {
+		return nil, 0, false
+	}
+	if c.last != bytes {
+		c.expect(at, bytes)
+		c.last = bytes
+	}
+	c.next.Position, c.next.Number = at+bytes, number+1
+	return c.words.Bytes(at+layout.HeaderBytes, int(size)), uint16(second), true
+}
+
+// expect asks for the further lines of a record of bytes bytes all at once, before anybody looks into the
+// first: each takes as long as a line's way here, and they come side by side.
+func (c *Consumer) expect(position, bytes uint64) {
+	if bytes > layout.Line {
+		c.words.Expect(position+layout.Line, min(int(bytes/layout.Line), expectedLines)-1)
+	}
+}
+
 // take takes the record behind word, a header with the expected number; passes padding.
 func (c *Consumer) take(word uint64) (Record, bool) {
 	if c.next.Position-c.released >= c.capacity/8 {
@@ -88,8 +130,9 @@ func (c *Consumer) take(word uint64) (Record, bool) {
 	}
 	at, number := c.next.Position, c.next.Number
 	bytes := layout.RecordBytes(payload)
-	if bytes > layout.Line {
-		c.words.Expect(at+layout.Line, min(int(bytes/layout.Line), expectedLines)-1)
+	c.expect(at, bytes)
+	if c.last != bytes {
+		c.last = bytes // it seldom changes, and a store saved counts in a stream
 	}
 	second := c.words.Load(at + 8) // settled by `commit`
 	if second>>32 != number>>32 {
