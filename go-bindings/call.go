@@ -54,7 +54,7 @@ func (c *Client) Call(ctx context.Context, kind uint16, req, dst []byte) ([]byte
 			return c.callSlowly(ctx, number, dst)
 		}
 	}
-	dst = append(dst, payload...)
+	dst = memory.Append(dst, payload)
 	s.endTurn()
 	if status != 0 {
 		return dst, &RemoteError{Code: status}

@@ -351,7 +351,7 @@ func (p *Producer) Call(ctx context.Context, kind uint16, req, dst []byte) ([]by
 		p.lane.wanted = number + 1
 		return dst, &UncertainError{Number: number, Err: err}
 	}
-	dst = append(dst, reply.Payload...)
+	dst = memory.Append(dst, reply.Payload)
 	if reply.Status != layout.StatusOK {
 		return dst, &RemoteError{Code: reply.Status}
 	}

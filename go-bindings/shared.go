@@ -70,6 +70,18 @@ func (s *shared) tryLock() bool {
 // leave gives the lane up. Whoever queued a request meanwhile and did not get the lock relies on this look
 // at the queue: it queued before it tried the lock, and here the lock is free before the look.
 func (s *shared) leave() {
+	if s.pending.waiting == 0 && s.fifo.head == nil {
+		s.lock.Store(0)
+		if s.queue.Load() == nil || !s.tryLock() {
+			return
+		}
+		s.commitQueued()
+	}
+	s.leaveAmong()
+}
+
+// leaveAmong is leave where others may wait: it rouses whoever is to lead, and whoever is next in the queue.
+func (s *shared) leaveAmong() {
 	for {
 		var leader *call
 		if s.pending.waiting > 0 {

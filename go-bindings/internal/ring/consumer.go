@@ -91,7 +91,9 @@ func (c *Consumer) TakeAfter(l *lull.Lull, number uint64) (payload []byte, kind 
 	}
 	at := c.next.Position
 	at += l.Pass(at)
-	c.expect(at, c.last)
+	if c.last > layout.Line {
+		c.expect(at, c.last)
+	}
 	word := c.words.Observe(at) // `commit`, with the producer's publish
 	size := uint32(word) - layout.HeaderBytes
 	bytes := layout.RecordBytes(size)
