@@ -24,13 +24,13 @@ func (s *shared) look(number uint64) (payload []byte, status uint16, found bool)
 		if looks > lull.QuickLooks {
 			sys.Pause(1)
 		}
-		if record, ok := l.consumer.Next(); ok {
-			if record.Number == number {
+		if payload, status, ok := l.consumer.Take(); ok {
+			if l.consumer.Taken() == number {
 				l.lull.FoundWith(looks)
 				s.adapt(looks)
-				return record.Payload, record.Kind, true
+				return payload, status, true
 			}
-			s.deliver(record)
+			s.deliver(payload, status)
 			continue
 		}
 		if s.client.news.Load() != l.news || s.queue.Load() != nil || l.consumer.Faulty() {

@@ -123,20 +123,20 @@ func (l *lane) rebind() {
 }
 
 // next takes the next reply that somebody waits for; false where there is none now. The reply lies in place
-// until next is called again. An error is for good: the lane is corrupt, closed or without an engine, and
-// all its replies have been taken.
-func (l *lane) next() (ring.Record, bool, error) {
+// until next is called again, its number is the consumer's Taken. An error is for good: the lane is corrupt,
+// closed or without an engine, and all its replies have been taken.
+func (l *lane) next() (payload []byte, status uint16, ok bool, err error) {
 	for {
-		record, ok := l.consumer.Next()
+		payload, status, ok := l.consumer.Take()
 		if !ok {
 			again, err := l.foundNone()
 			if err != nil || !again {
-				return record, false, err
+				return nil, 0, false, err
 			}
 			continue
 		}
-		if record.Number >= l.wanted {
-			return record, true, nil
+		if l.consumer.Taken() >= l.wanted {
+			return payload, status, true, nil
 		}
 		l.dropped(1)
 	}

@@ -196,7 +196,7 @@ func (p *Producer) Poll() (reply Reply, ok bool, err error) {
 		return Reply{}, false, ErrClosed
 	}
 	l := p.lane
-	record, ok, err := l.next()
+	payload, status, ok, err := l.next()
 	if !ok {
 		l.consumer.Release()
 		if err == nil && p.mayOwn && l.outstanding() == 1 && p.claim == 0 {
@@ -205,7 +205,7 @@ func (p *Producer) Poll() (reply Reply, ok bool, err error) {
 		}
 		return Reply{}, false, err
 	}
-	return Reply{Number: record.Number, Status: record.Kind, Payload: record.Payload}, true, nil
+	return Reply{Number: l.consumer.Taken(), Status: status, Payload: payload}, true, nil
 }
 
 // Wait takes the next reply, and waits for it. It makes the open group visible first.
@@ -239,7 +239,7 @@ func (p *Producer) waitLate(ctx context.Context, alone bool) (Reply, error) {
 			if !alone || looks > lull.QuickLooks {
 				sys.Pause(1)
 			}
-			record, ok, err := l.next()
+			payload, status, ok, err := l.next()
 			if ok {
 				if alone {
 					l.lull.FoundWith(looks)
@@ -247,7 +247,7 @@ func (p *Producer) waitLate(ctx context.Context, alone bool) (Reply, error) {
 				if looks*4 > p.bound {
 					p.bound = min(2*p.bound+1, l.client.options.spin)
 				}
-				return Reply{Number: record.Number, Status: record.Kind, Payload: record.Payload}, nil
+				return Reply{Number: l.consumer.Taken(), Status: status, Payload: payload}, nil
 			}
 			if err != nil {
 				return Reply{}, err
