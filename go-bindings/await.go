@@ -21,9 +21,6 @@ const (
 func (s *shared) look(number uint64) (payload []byte, status uint16, found bool) {
 	l := s.lane
 	for looks := uint32(1); looks < s.bound; looks++ {
-		if looks > lull.QuickLooks {
-			sys.Pause(1)
-		}
 		if payload, status, ok := l.consumer.Take(); ok {
 			if l.consumer.Taken() == number {
 				l.lull.FoundWith(looks)
@@ -35,6 +32,9 @@ func (s *shared) look(number uint64) (payload []byte, status uint16, found bool)
 		}
 		if s.client.news.Load() != l.news || s.queue.Load() != nil || l.consumer.Faulty() {
 			return nil, 0, false
+		}
+		if looks >= lull.QuickLooks {
+			sys.Pause(1)
 		}
 	}
 	s.bound = max(s.bound/2, min(leastLooks, s.client.options.spin))

@@ -228,17 +228,18 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 	return p.waitLate(ctx, alone)
 }
 
-// waitLate is Wait where the reply was not there at once.
+// waitLate is Wait without a lull, or where the reply to the lone request was not there behind it.
 func (p *Producer) waitLate(ctx context.Context, alone bool) (Reply, error) {
 	l := p.lane
 	if l.producer.Publish() {
 		l.ringIfAsleep()
 	}
 	for {
-		for looks := uint32(1); looks <= p.bound+1; looks++ {
-			if !alone || looks > lull.QuickLooks {
-				sys.Pause(1)
-			}
+		looks := uint32(0)
+		if alone {
+			looks = 1 // the first was the one behind the lull
+		}
+		for ; looks <= p.bound; looks++ {
 			payload, status, ok, err := l.next()
 			if ok {
 				if alone {
@@ -251,6 +252,9 @@ func (p *Producer) waitLate(ctx context.Context, alone bool) (Reply, error) {
 			}
 			if err != nil {
 				return Reply{}, err
+			}
+			if !alone || looks >= lull.QuickLooks {
+				sys.Pause(1)
 			}
 		}
 		alone = false
