@@ -20,7 +20,8 @@ func TestAppendIsAppend(t *testing.T) {
 			if inPlace := &got[0] == &to[0]; inPlace != (bytesIn <= cap(to)-5) {
 				t.Errorf("%d bytes with room for %d: in place is %v", bytesIn, room, inPlace)
 			}
-			if beyond := got[len(got):cap(got)]; bytesIn <= cap(to)-5 && bytes.Count(beyond, []byte{0}) != len(beyond) {
+			beyond := got[len(got):cap(got)]
+			if bytesIn <= cap(to)-5 && bytes.Count(beyond, []byte{0}) != len(beyond) {
 				t.Errorf("%d bytes with room for %d: %x was written behind them", bytesIn, room, beyond)
 			}
 		}

@@ -82,8 +82,8 @@ func (c *Consumer) Next() (Record, bool) {
 
 // Take is Next for who needs payload and kind; the record's number is Taken.
 //
-// What it answers with are words by themselves. A Record goes through the stack, where it is copied with wider
-// loads than it was stored with, and those wait for all stores before, to lines that are on their way included.
+// What it answers with are words by themselves. A Record goes through the stack, where it is copied with
+// wider loads than it was stored with, and those wait for all stores before, even to lines on their way.
 func (c *Consumer) Take() (payload []byte, kind uint16, ok bool) {
 	payload, second, ok := c.take()
 	return payload, uint16(second), ok

@@ -257,7 +257,8 @@ func FuzzAConsumerBearsAnyMemory(f *testing.F) {
 			payload, kind, same := twin.TakeAfter(new(lull.Lull), record.Number)
 			if !same {
 				other, _ := twin.Next() // behind a padding
-				payload, kind, same = other.Payload, other.Kind, at.Position+layout.RecordBytes(uint32(len(other.Payload))) != twin.Cursor().Position
+				payload, kind = other.Payload, other.Kind
+				same = at.Position+layout.RecordBytes(uint32(len(payload))) != twin.Cursor().Position
 			}
 			if !same || kind != record.Kind || !bytes.Equal(payload, record.Payload) {
 				t.Fatalf("taken at once it is %v: %x of kind %d, and not %+v", same, payload, kind, record)
