@@ -143,8 +143,8 @@ func (l *lane) next() (payload []byte, status uint16, ok bool, err error) {
 }
 
 // takeAtOnce comes right behind the commit of request number, the only one under way: it gets the next
-// request's lines ready, lets the lull pass, and takes the reply if it is there then. In this order, because a
-// look takes as long as a line's way here, and stores behind it would wait for it.
+// request's lines ready, lets the lull pass, and takes the reply if it is there then. In this order, because
+// a look takes as long as a line's way here, and stores behind it would wait for it.
 func (l *lane) takeAtOnce(number uint64) (payload []byte, status uint16, ok bool) {
 	l.producer.OwnNextLines()
 	payload, status, ok = l.consumer.TakeAfter(&l.lull, number)
