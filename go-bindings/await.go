@@ -3,6 +3,7 @@ package ironhoard
 import (
 	"context"
 
+	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
 )
@@ -14,27 +15,30 @@ const (
 	yieldsBeforePark = 48
 )
 
-// look waits for the reply to request number, which the owner has just committed, alone: as many looks as
-// replies usually need, four times over. Others' replies are handed out and others' requests committed on
-// the way. The record lies in place until the owner looks again or leaves.
-func (s *shared) look(number uint64) (ring.Record, bool) {
+// look waits for the reply to request number, which the owner has committed alone and which was not there
+// behind the lull: as many looks as replies usually need, four times over. Others' replies are handed out and
+// others' requests committed on the way. The record lies in place until the owner looks again or leaves.
+func (s *shared) look(number uint64) (payload []byte, status uint16, found bool) {
 	l := s.lane
-	for looks := uint32(0); looks < s.bound; looks++ {
-		if record, ok := l.consumer.Next(); ok {
-			if record.Number == number {
+	for looks := uint32(1); looks < s.bound; looks++ {
+		if payload, status, ok := l.consumer.Take(); ok {
+			if l.consumer.Taken() == number {
+				l.lull.FoundWith(looks)
 				s.adapt(looks)
-				return record, true
+				return payload, status, true
 			}
-			s.deliver(record)
+			s.deliver(payload, status)
 			continue
 		}
 		if s.client.news.Load() != l.news || s.queue.Load() != nil || l.consumer.Faulty() {
-			return ring.Record{}, false
+			return nil, 0, false
 		}
-		sys.Pause(1)
+		if looks >= lull.QuickLooks {
+			sys.Pause(1)
+		}
 	}
 	s.bound = max(s.bound/2, min(leastLooks, s.client.options.spin))
-	return ring.Record{}, false
+	return nil, 0, false
 }
 
 // adapt lets the bound grow where it is near to what a reply needed.

@@ -42,8 +42,12 @@ func (c *Client) CallFunc(
 	}
 	number := s.commitAlone(room, n, kind)
 	if s.pending.waiting == 0 && s.fifo.head == nil {
-		if record, found := s.look(number); found {
-			return s.readInPlace(record, read)
+		payload, status, found := s.lane.takeAtOnce(number)
+		if !found {
+			payload, status, found = s.look(number)
+		}
+		if found {
+			return s.readInPlace(payload, status, read)
 		}
 	}
 	return c.readCopy(ctx, number, read)
@@ -129,17 +133,17 @@ func (s *shared) fill(room ring.Room, fill func([]byte) error) error {
 }
 
 // readInPlace runs the callback that reads the reply, and leaves.
-func (s *shared) readInPlace(record ring.Record, read func([]byte) error) error {
-	if record.Kind != 0 {
+func (s *shared) readInPlace(payload []byte, status uint16, read func([]byte) error) error {
+	if status != 0 {
 		s.endTurn()
-		return &RemoteError{Code: record.Kind}
+		return &RemoteError{Code: status}
 	}
 	s.callback.Store(sys.Goroutine())
 	defer func() {
 		s.callback.Store(0)
 		s.endTurn()
 	}()
-	return read(record.Payload)
+	return read(payload)
 }
 
 // copies are buffers for replies that are not read in place.

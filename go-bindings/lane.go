@@ -4,19 +4,11 @@ import (
 	"sync/atomic"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
 )
-
-// ownAndSettle gets the next request's lines ready while a lone reply is on its way, and waits until the
-// processor has them before anybody looks for the reply. Whoever looks at once keeps back the stores that
-// own lines, and takes away the reply's line just when the engine is about to write it. A fence waits as
-// long as it takes, near or far (docs/decisions/0012).
-func (l *lane) ownAndSettle() {
-	l.producer.OwnNextLines()
-	sys.Fence() // pairs with nothing: speed only
-}
 
 // lane is this host's end of one lane: requests out, replies in, the doorbell, and the flag that it raises
 // to sleep. It has one owner at a time, who alone may call its methods.
@@ -32,6 +24,7 @@ type lane struct {
 	wanted   uint64 // replies below this number belong to nobody any more
 	index    uint32
 	raised   bool
+	lull     lull.Lull
 	asleep   atomic.Bool // its owner waits for wake
 	napping  uint64      // the value of flag
 	flag     memory.Word
@@ -130,23 +123,35 @@ func (l *lane) rebind() {
 }
 
 // next takes the next reply that somebody waits for; false where there is none now. The reply lies in place
-// until next is called again. An error is for good: the lane is corrupt, closed or without an engine, and
-// all its replies have been taken.
-func (l *lane) next() (ring.Record, bool, error) {
+// until next is called again, its number is the consumer's Taken. An error is for good: the lane is corrupt,
+// closed or without an engine, and all its replies have been taken.
+func (l *lane) next() (payload []byte, status uint16, ok bool, err error) {
 	for {
-		record, ok := l.consumer.Next()
+		payload, status, ok := l.consumer.Take()
 		if !ok {
 			again, err := l.foundNone()
 			if err != nil || !again {
-				return record, false, err
+				return nil, 0, false, err
 			}
 			continue
 		}
-		if record.Number >= l.wanted {
-			return record, true, nil
+		if l.consumer.Taken() >= l.wanted {
+			return payload, status, true, nil
 		}
 		l.dropped(1)
 	}
+}
+
+// takeAtOnce comes right behind the commit of request number, the only one under way: it gets the next
+// request's lines ready, lets the lull pass, and takes the reply if it is there then. In this order, because
+// a look takes as long as a line's way here, and stores behind it would wait for it.
+func (l *lane) takeAtOnce(number uint64) (payload []byte, status uint16, ok bool) {
+	l.producer.OwnNextLines()
+	payload, status, ok = l.consumer.TakeAfter(&l.lull, number)
+	if ok {
+		l.lull.FoundWith(0)
+	}
+	return payload, status, ok
 }
 
 // dropped counts replies that nobody waited for any more.

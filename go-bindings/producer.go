@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
@@ -195,7 +196,7 @@ func (p *Producer) Poll() (reply Reply, ok bool, err error) {
 		return Reply{}, false, ErrClosed
 	}
 	l := p.lane
-	record, ok, err := l.next()
+	payload, status, ok, err := l.next()
 	if !ok {
 		l.consumer.Release()
 		if err == nil && p.mayOwn && l.outstanding() == 1 && p.claim == 0 {
@@ -204,7 +205,7 @@ func (p *Producer) Poll() (reply Reply, ok bool, err error) {
 		}
 		return Reply{}, false, err
 	}
-	return Reply{Number: record.Number, Status: record.Kind, Payload: record.Payload}, true, nil
+	return Reply{Number: l.consumer.Taken(), Status: status, Payload: payload}, true, nil
 }
 
 // Wait takes the next reply, and waits for it. It makes the open group visible first.
@@ -216,27 +217,47 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 		return Reply{}, ErrClosed
 	}
 	l := p.lane
-	if p.mayOwn && l.outstanding() == 1 && l.producer.Pending() == 0 && p.claim == 0 {
+	alone := p.mayOwn && l.outstanding() == 1 && l.producer.Pending() == 0 && p.claim == 0
+	if alone {
 		p.mayOwn = false
-		l.ownAndSettle()
+		number := l.producer.Next() - 1
+		if payload, status, ok := l.takeAtOnce(number); ok {
+			return Reply{Number: number, Status: status, Payload: payload}, nil
+		}
 	}
+	return p.waitLate(ctx, alone)
+}
+
+// waitLate is Wait without a lull, or where the reply to the lone request was not there behind it.
+func (p *Producer) waitLate(ctx context.Context, alone bool) (Reply, error) {
+	l := p.lane
 	if l.producer.Publish() {
 		l.ringIfAsleep()
 	}
 	for {
-		for looks := uint32(0); looks <= p.bound; looks++ {
-			record, ok, err := l.next()
+		looks := uint32(0)
+		if alone {
+			looks = 1 // the first was the one behind the lull
+		}
+		for ; looks <= p.bound; looks++ {
+			payload, status, ok, err := l.next()
 			if ok {
+				if alone {
+					l.lull.FoundWith(looks)
+				}
 				if looks*4 > p.bound {
 					p.bound = min(2*p.bound+1, l.client.options.spin)
 				}
-				return Reply{Number: record.Number, Status: record.Kind, Payload: record.Payload}, nil
+				return Reply{Number: l.consumer.Taken(), Status: status, Payload: payload}, nil
 			}
 			if err != nil {
 				return Reply{}, err
 			}
-			sys.Pause(1)
+			if !alone || looks >= lull.QuickLooks {
+				sys.Pause(1)
+			}
 		}
+		alone = false
 		p.bound = max(p.bound/2, min(leastLooks, l.client.options.spin))
 		if l.outstanding() == 0 {
 			return Reply{}, ErrNothingOutstanding
@@ -334,8 +355,11 @@ func (p *Producer) Call(ctx context.Context, kind uint16, req, dst []byte) ([]by
 		p.lane.wanted = number + 1
 		return dst, &UncertainError{Number: number, Err: err}
 	}
-	dst = append(dst, reply.Payload...)
-	return dst, reply.Err()
+	dst = memory.Append(dst, reply.Payload)
+	if reply.Status != layout.StatusOK {
+		return dst, &RemoteError{Code: reply.Status}
+	}
+	return dst, nil
 }
 
 // Replies takes replies, waiting for each, until nothing is outstanding; what the body of the loop commits

@@ -70,6 +70,18 @@ func (s *shared) tryLock() bool {
 // leave gives the lane up. Whoever queued a request meanwhile and did not get the lock relies on this look
 // at the queue: it queued before it tried the lock, and here the lock is free before the look.
 func (s *shared) leave() {
+	if s.pending.waiting == 0 && s.fifo.head == nil {
+		s.lock.Store(0)
+		if s.queue.Load() == nil || !s.tryLock() {
+			return
+		}
+		s.commitQueued()
+	}
+	s.leaveAmong()
+}
+
+// leaveAmong is leave where others may wait: it rouses whoever is to lead, and whoever is next in the queue.
+func (s *shared) leaveAmong() {
 	for {
 		var leader *call
 		if s.pending.waiting > 0 {
@@ -193,7 +205,7 @@ func (s *shared) serve() {
 		return
 	}
 	for {
-		record, ok, err := s.lane.next()
+		payload, status, ok, err := s.lane.next()
 		if err != nil {
 			s.fail(err)
 			return
@@ -201,7 +213,7 @@ func (s *shared) serve() {
 		if !ok {
 			break
 		}
-		s.deliver(record)
+		s.deliver(payload, status)
 	}
 	s.lane.consumer.Release()
 	if s.fifo.head != nil || s.queue.Load() != nil {
@@ -209,9 +221,9 @@ func (s *shared) serve() {
 	}
 }
 
-// deliver hands a reply to the call that waits for it.
-func (s *shared) deliver(record ring.Record) {
-	w := s.pending.take(record.Number)
+// deliver hands the reply that was taken last to the call that waits for it.
+func (s *shared) deliver(payload []byte, status uint16) {
+	w := s.pending.take(s.lane.consumer.Taken())
 	if w == nil {
 		s.lane.dropped(1) // of a caller that panicked in its callback
 		return
@@ -221,8 +233,8 @@ func (s *shared) deliver(record ring.Record) {
 		w.recycle() // its caller has gone
 		return
 	}
-	w.status = record.Kind
-	w.dst = append(w.dst, record.Payload...)
+	w.status = status
+	w.dst = memory.Append(w.dst, payload)
 	w.finish()
 }
 

@@ -97,3 +97,14 @@ func (w *Word) Release(value uint64) {
 
 // Store stores the word and keeps it before every load that follows, as a sleeper's flag must be.
 func (w *Word) Store(value uint64) { atomic.StoreUint64(w.word, value) }
+
+// Append appends source to destination: with CopyIn where there is room, which is the shorter way for little.
+func Append(destination, source []byte) []byte {
+	begin := len(destination)
+	if cap(destination)-begin < len(source) {
+		return append(destination, source...)
+	}
+	destination = destination[:begin+len(source)]
+	CopyIn(destination[begin:], source)
+	return destination
+}

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 )
 
@@ -45,6 +46,7 @@ type Consumer struct {
 	payload  uint32
 	position Position
 	released uint64
+	last     uint64 // bytes of the last record
 	fault    *CorruptError
 }
 
@@ -70,37 +72,95 @@ func (c *Consumer) Has() bool {
 // Next takes the next record. False where there is none; look at Fault then. Whoever asks for the next
 // record is done with those before: each eighth of the ring their room is given back here.
 func (c *Consumer) Next() (Record, bool) {
-	word := c.words.Observe(c.next.Position) // `commit`, with the producer's publish
-	if uint32(word>>32) != uint32(c.next.Number) || uint32(word) == 0 {
-		return Record{}, false
-	}
-	return c.take(word)
-}
-
-// take takes the record behind word, a header with the expected number; passes padding.
-func (c *Consumer) take(word uint64) (Record, bool) {
-	if c.next.Position-c.released >= c.capacity/8 {
-		c.Release()
-	}
-	payload, ok := c.find(word)
+	payload, second, ok := c.take()
 	if !ok {
 		return Record{}, false
 	}
-	at, number := c.next.Position, c.next.Number
-	bytes := layout.RecordBytes(payload)
-	if bytes > layout.Line {
-		c.words.Expect(at+layout.Line, min(int(bytes/layout.Line), expectedLines)-1)
+	number := c.next.Number - 1
+	return Record{Number: number, Kind: uint16(second), Flags: uint16(second >> 16), Payload: payload}, true
+}
+
+// Take is Next for who needs payload and kind; the record's number is Taken.
+//
+// What it answers with are words by themselves. A Record goes through the stack, where it is copied with
+// wider loads than it was stored with, and those wait for all stores before, even to lines on their way.
+func (c *Consumer) Take() (payload []byte, kind uint16, ok bool) {
+	payload, second, ok := c.take()
+	return payload, uint16(second), ok
+}
+
+// Taken is the number of the record that was taken last.
+func (c *Consumer) Taken() uint64 { return c.next.Number - 1 }
+
+// TakeAfter is Take behind a lull, if record number is there then and no padding before it. Otherwise nothing
+// was taken. The lines of a record as long as the last one are asked for together with its header.
+func (c *Consumer) TakeAfter(l *lull.Lull, number uint64) (payload []byte, kind uint16, ok bool) {
+	if c.next.Position-c.released >= c.capacity/8 {
+		c.Release()
+	}
+	at := c.next.Position
+	at += l.Pass(at)
+	if c.last > layout.Line {
+		c.expect(at, c.last)
+	}
+	word := c.words.Observe(at) // `commit`, with the producer's publish
+	size := uint32(word) - layout.HeaderBytes
+	bytes := layout.RecordBytes(size)
+	isRecord := size <= c.payload && bytes <= c.capacity-at&(c.capacity-1)
+	if uint32(word>>32) != uint32(number) || c.next.Number != number || !isRecord || c.fault != nil {
+		return nil, 0, false
 	}
 	second := c.words.Load(at + 8) // settled by `commit`
 	if second>>32 != number>>32 {
-		c.fail(word, "high half of the number")
-		return Record{}, false
+		return nil, 0, false
 	}
-	c.next = Cursor{Position: at + bytes, Number: number + 1}
-	return Record{
-		Number: number, Kind: uint16(second), Flags: uint16(second >> 16),
-		Payload: c.words.Bytes(at+layout.HeaderBytes, int(payload)),
-	}, true
+	if c.last != bytes {
+		c.last = bytes
+		c.expect(at, bytes)
+	}
+	c.next.Position, c.next.Number = at+bytes, number+1
+	return c.words.Bytes(at+layout.HeaderBytes, int(size)), uint16(second), true
+}
+
+// expect asks for the further lines of a record of more than one line all at once, before anybody looks into
+// the first: each takes as long as a line's way here, and they come side by side.
+func (c *Consumer) expect(position, bytes uint64) {
+	c.words.Expect(position+layout.Line, min(int(bytes/layout.Line), expectedLines)-1)
+}
+
+// take takes the next record: its payload and its second word.
+func (c *Consumer) take() (payload []byte, second uint64, ok bool) {
+	word := c.words.Observe(c.next.Position) // `commit`, with the producer's publish
+	if uint32(word>>32) != uint32(c.next.Number) || uint32(word) == 0 {
+		return nil, 0, false
+	}
+	return c.takeBehind(word)
+}
+
+// takeBehind takes the record behind word, a header with the expected number; passes padding.
+func (c *Consumer) takeBehind(word uint64) (payload []byte, second uint64, ok bool) {
+	if c.next.Position-c.released >= c.capacity/8 {
+		c.Release()
+	}
+	size, ok := c.find(word)
+	if !ok {
+		return nil, 0, false
+	}
+	at, number := c.next.Position, c.next.Number
+	bytes := layout.RecordBytes(size)
+	if bytes > layout.Line {
+		c.expect(at, bytes)
+	}
+	if c.last != bytes {
+		c.last = bytes // it seldom changes, and a store saved counts in a stream
+	}
+	second = c.words.Load(at + 8) // settled by `commit`
+	if second>>32 != number>>32 {
+		c.fail(word, "high half of the number")
+		return nil, 0, false
+	}
+	c.next.Position, c.next.Number = at+bytes, number+1
+	return c.words.Bytes(at+layout.HeaderBytes, int(size)), second, true
 }
 
 // find passes padding and says how much payload the record at c.next has, if there is one.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 )
 
 // forge fills a payload with what hurts most: perfect headers of records to come, in every word.
@@ -23,6 +24,7 @@ type model struct {
 	random    *rand.Rand
 	p         *Producer
 	c         *Consumer
+	lull      lull.Lull
 	committed []Record // what the consumer must find next
 	appended  []Record // of the open batch
 }
@@ -79,8 +81,20 @@ func (m *model) publish() {
 	m.appended = nil
 }
 
+// take takes the next record in one of two ways.
+func (m *model) take() (Record, bool) {
+	number := m.c.Cursor().Number
+	if m.random.IntN(2) == 0 {
+		m.lull.FoundWith(uint32(m.random.IntN(3)))
+		if payload, kind, ok := m.c.TakeAfter(&m.lull, number); ok {
+			return Record{Number: number, Kind: kind, Payload: payload}, true
+		}
+	}
+	return m.c.Next()
+}
+
 func (m *model) receive() {
-	record, ok := m.c.Next()
+	record, ok := m.take()
 	if m.c.Fault() != nil {
 		m.t.Fatal(m.c.Fault())
 	}

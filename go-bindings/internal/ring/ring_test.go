@@ -1,12 +1,15 @@
 package ring
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 )
 
@@ -96,6 +99,76 @@ func TestTheHighHalfOfTheNumberIsLookedAt(t *testing.T) {
 	}
 }
 
+func TestTakenAtOnceIsTheExpectedRecordOrNothing(t *testing.T) {
+	words := make([]uint64, 64)
+	p, c := pair(t, words, Start)
+	var none lull.Lull
+	if _, _, ok := c.TakeAfter(&none, 1); ok {
+		t.Error("a record was taken from an empty ring")
+	}
+	write(t, p, 7, []byte("twenty-four bytes of it."))
+	if _, _, ok := c.TakeAfter(&none, 2); ok {
+		t.Error("record 1 was taken for record 2")
+	}
+	payload, kind, ok := c.TakeAfter(&none, 1)
+	if !ok || kind != 7 || string(payload) != "twenty-four bytes of it." {
+		t.Errorf("%v: %q of kind %d", ok, payload, kind)
+	}
+	if want := (Cursor{Position: 64, Number: 2}); c.Cursor() != want {
+		t.Errorf("the next record is expected at %+v, not %+v", c.Cursor(), want)
+	}
+	write(t, p, 7, nil)
+	words[9] |= 1 << 32
+	if _, _, ok := c.TakeAfter(&none, 2); ok || c.Fault() != nil {
+		t.Error("record 2 + 2^32 was taken, or judged: that is for Next")
+	}
+	if _, ok := c.Next(); ok || c.Fault() == nil {
+		t.Error("record 2 + 2^32 was taken for record 2")
+	}
+	words[9] = 0
+	if _, _, ok := c.TakeAfter(&none, 2); ok {
+		t.Error("a record was taken from a corrupt ring")
+	}
+}
+
+func TestNothingForgedIsTakenAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		at     Cursor
+		word   uint64
+		number uint64
+	}{
+		{"record 2 where record 1 is next", Start, recordWord(0, 2), 2},
+		{"a record past the ring's end", Cursor{Position: 448, Number: 1}, recordWord(64, 1), 1},
+		{"a record above the limit", Start, recordWord(65, 1), 1},
+		{"a length below a header's own", Start, 1<<32 | 8, 1},
+		{"a padding", Cursor{Position: 448, Number: 1}, paddingWord(64, 1), 1},
+	} {
+		words := make([]uint64, 64)
+		_, consumer := pair(t, words, c.at)
+		words[c.at.Position/8] = c.word
+		if payload, _, ok := consumer.TakeAfter(new(lull.Lull), c.number); ok {
+			t.Errorf("%s was taken: %x", c.why, payload)
+		}
+		if consumer.Cursor() != c.at || consumer.Fault() != nil {
+			t.Errorf("%s: the consumer went on to %+v, %v", c.why, consumer.Cursor(), consumer.Fault())
+		}
+	}
+}
+
+func TestWhoTakesAtOnceGivesBackEachEighth(t *testing.T) {
+	p, c := pair(t, make([]uint64, 512), Start)
+	for number := uint64(1); number <= 1000; number++ {
+		write(t, p, 1, nil) // fails where nothing is given back
+		if _, _, ok := c.TakeAfter(new(lull.Lull), number); !ok {
+			t.Fatalf("record %d is not there", number)
+		}
+		if kept := c.Cursor().Position - c.Released(); kept > 512 {
+			t.Fatalf("%d bytes are kept, more than an eighth", kept)
+		}
+	}
+}
+
 func TestImpossibleShapesAreErrors(t *testing.T) {
 	for _, words := range []int{0, 16, 33, 96} {
 		if _, err := NewConsumer(memory.OfSlice(make([]uint64, words)), Untold{}, Start); err == nil {
@@ -177,8 +250,19 @@ func FuzzAConsumerBearsAnyMemory(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		twin, _ := NewConsumer(memory.OfSlice(words), Untold{}, Cursor{Number: number})
 		taken := 0
 		for record, ok := c.Next(); ok; record, ok = c.Next() {
+			at := twin.Cursor()
+			payload, kind, same := twin.TakeAfter(new(lull.Lull), record.Number)
+			if !same {
+				other, _ := twin.Next() // behind a padding
+				payload, kind = other.Payload, other.Kind
+				same = at.Position+layout.RecordBytes(uint32(len(payload))) != twin.Cursor().Position
+			}
+			if !same || kind != record.Kind || !bytes.Equal(payload, record.Payload) {
+				t.Fatalf("taken at once it is %v: %x of kind %d, and not %+v", same, payload, kind, record)
+			}
 			if len(record.Payload) > 64 {
 				t.Fatalf("a payload of %d bytes in a ring of 512", len(record.Payload))
 			}
