@@ -76,7 +76,7 @@ pub(super) struct Visitor<'a, H> {
     pub(super) now: u64,
     /// How many requests one visit answers at most.
     pub(super) budget: u64,
-    /// No other lane waits while this one lets a lull pass.
+    /// No other lane is likely to wait while this one lets a lull pass.
     pub(super) one_lane: bool,
 }
 

@@ -80,7 +80,7 @@ pub(super) struct Shard<H> {
     pub(super) counters: Arc<Counters>,
     pub(super) now: u64,
     pub(super) halt_at: Option<u64>,
-    /// No more than one lane is in use.
+    /// All requests since the last count came by one lane.
     pub(super) one_lane: bool,
 }
 
@@ -233,7 +233,16 @@ impl<H: Handler> Shard<H> {
 
     /// Brings the counter of requests up to date.
     fn count(&mut self) {
-        let answered = self.hosts.iter_mut().map(ShardHost::take_answered).sum();
+        let lanes = self.hosts.iter_mut().flat_map(|host| &mut host.lanes);
+        let (mut answered, mut busy) = (0, 0);
+        for lane in lanes
+            .map(EngineLane::take_answered)
+            .filter(|count| *count != 0)
+        {
+            answered += lane;
+            busy += 1;
+        }
+        self.one_lane = busy <= 1;
         Counters::add(&self.counters.requests, answered);
         Counters::add(&self.counters.events, self.events.take_count());
     }
@@ -250,8 +259,6 @@ impl<H: Handler> Shard<H> {
         self.hosts
             .iter_mut()
             .for_each(|host| host.look_for_used_lanes());
-        let used = self.hosts.iter_mut().map(|host| host.used_lanes().len());
-        self.one_lane = used.sum::<usize>() <= 1;
     }
 
     fn read_mail(&mut self) {
