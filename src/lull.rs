@@ -33,8 +33,9 @@ const LONGEST: u32 = 400 * STEP;
 const FEW_LOOKS: u32 = 64;
 /// Looks behind an early one that come without a pause: what is waited for is nearly there.
 pub(crate) const QUICK_LOOKS: u32 = 3;
-/// So many first looks in a row that find something are seldom where requests come one at a time.
-const MANY_HITS: u32 = 32;
+/// After so many first looks that found something it is time to see whether requests still come one at a
+/// time. In between may lie others: who sends two or three at a time is early once for each lot.
+const MANY_HITS: u32 = 128;
 
 /// How long to wait before a first look, learned from the looks before.
 #[derive(Debug, Default)]
@@ -60,7 +61,7 @@ impl Lull {
     pub(crate) fn found_with(&mut self, look: u32) {
         if look == 0 {
             self.eighths = self.eighths.saturating_sub(SHORTER);
-            self.hits += 1;
+            self.hits = self.hits.saturating_add(1);
         } else {
             self.was_early(look);
         }
@@ -68,7 +69,6 @@ impl Lull {
 
     #[inline(always)]
     fn was_early(&mut self, looks: u32) {
-        self.hits = 0;
         if looks < FEW_LOOKS {
             self.eighths = (self.eighths + LONGER).min(LONGEST);
         }
@@ -204,10 +204,24 @@ mod tests {
     }
 
     #[test]
-    fn hits_in_a_row_raise_a_doubt_once() {
+    fn many_hits_raise_a_doubt_once() {
         let mut lull = after([0; MANY_HITS as usize]);
         assert!(lull.is_in_doubt());
         assert!(!lull.is_in_doubt());
-        assert!(!after([0; MANY_HITS as usize].into_iter().chain([1])).is_in_doubt());
+        assert!(!after([0; MANY_HITS as usize - 1]).is_in_doubt());
+    }
+
+    #[test]
+    fn whoever_sends_a_few_at_a_time_is_found_out() {
+        for at_a_time in 2..5 {
+            let mut lot = vec![0; at_a_time];
+            lot[0] = 1; // the first of a lot is waited for
+            let mut lull = after([1; 100]);
+            let doubted = (0..MANY_HITS).any(|_| {
+                lot.iter().for_each(|&look| lull.found_with(look));
+                lull.is_in_doubt()
+            });
+            assert!(doubted, "{at_a_time} at a time");
+        }
     }
 }

@@ -27,6 +27,8 @@ const PANIC: u16 = 2;
 const SLEEP_MS: u16 = 3;
 const TOO_LARGE: u16 = 4;
 const SCRATCH: u16 = 5;
+/// A panic that says nothing, for who wants many.
+const QUIET_PANIC: u16 = 6;
 
 /// Echoes; and misbehaves on request.
 struct Moody;
@@ -35,6 +37,7 @@ impl Handler for Moody {
     fn handle(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Status {
         match request.kind() {
             PANIC => panic!("asked for"),
+            QUIET_PANIC => std::panic::resume_unwind(Box::new(())),
             SLEEP_MS => {
                 let ms = request.payload().u64_at(0).unwrap_or(0);
                 std::thread::sleep(Duration::from_millis(ms));
@@ -205,6 +208,44 @@ fn a_panic_within_a_batch_costs_only_its_own_request() {
         }
     }
     assert_eq!(engine.stop().panics, 3);
+}
+
+/// A panic ends the shard's round. Where each round ends so, there must be housekeeping all the same, and
+/// the lanes behind must have their turn.
+#[test]
+fn requests_that_all_panic_keep_nobody_waiting() {
+    let scratch = Scratch::new("panics");
+    let engine = start_at(&scratch.socket());
+    let over = AtomicU64::new(0);
+    /// Also where the test fails.
+    struct Ends<'a>(&'a AtomicU64);
+    impl Drop for Ends<'_> {
+        fn drop(&mut self) {
+            self.0.store(1, Ordering::Relaxed);
+        }
+    }
+    std::thread::scope(|threads| {
+        let _ends = Ends(&over);
+        threads.spawn(|| {
+            let host = Host::attach(scratch.socket()).expect("attached");
+            let mut lane = host.lane().expect("a lane");
+            while over.load(Ordering::Relaxed) == 0 {
+                while let Ok(claim) = lane.claim(0) {
+                    claim.commit(QUIET_PANIC);
+                }
+                let Ok(mut replies) = lane.poll(1000) else {
+                    return; // the engine is gone
+                };
+                while let Ok(Some(_)) = replies.next() {}
+            }
+        });
+        eventually("panics", || engine.counters.read().panics > 1000);
+        let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
+        let mut lane = host.lane().expect("a lane");
+        let reply = lane.call(ECHO, b"good", &mut [0; 4], PATIENCE);
+        assert_eq!(reply.expect("answered").copied, 4);
+        assert!(engine.stop().panics > 1000);
+    });
 }
 
 #[test]
@@ -467,6 +508,28 @@ fn a_vanished_hosts_place_is_free_again() {
     assert_eq!(engine.stop().attached, 5);
 }
 
+/// More than there is room for replies, and nobody who takes them any more.
+#[test]
+fn what_a_vanished_host_had_committed_is_answered_to_the_end() {
+    let scratch = Scratch::new("leave");
+    let engine = start_at(&scratch.socket());
+    let host = Host::attach_with(scratch.socket(), small(1)).expect("attached");
+    let mut lane = host.lane().expect("a lane");
+    let committed = (0..)
+        .take_while(|_| match lane.claim(0) {
+            Ok(claim) => claim.commit(ECHO) != 0,
+            Err(_) => {
+                let waits = engine.counters.read().skipped;
+                eventually("room is short", || engine.counters.read().skipped > waits);
+                lane.claim(0).map(|claim| claim.commit(ECHO)).is_ok()
+            }
+        })
+        .count() as u64;
+    drop((lane, host));
+    eventually("detach", || engine.counters.read().detached == 1);
+    assert_eq!(engine.stop().requests, committed);
+}
+
 /// A host that knows the layout and breaks it.
 #[test]
 fn nonsense_costs_its_author_the_lane_and_nobody_else_anything() {
@@ -491,14 +554,20 @@ fn nonsense_costs_its_author_the_lane_and_nobody_else_anything() {
     let in_use = |lane| ironhoard::layout::lane_control_offset(lane) + 72;
     put(ring(0), 1 << 32 | 3); // record 1 with an impossible length
     put(in_use(0), 1);
+    // A hostile host does not ring: calls of the good one keep the engine awake.
+    let mut awake = || lane.call(ECHO, b"", &mut [], PATIENCE).expect("a reply");
     eventually("one lane closed", || {
+        awake();
         engine.counters.read().corrupt_lanes == 1
     });
     // The other lane of the same host still works: a record with a flag that nobody knows.
     put(ring(1) + 8, 1 << 16 | ECHO as u64);
     put(ring(1), 1 << 32 | 16);
     put(in_use(1), 1);
-    eventually("one refusal", || engine.counters.read().unknown_flags == 1);
+    eventually("one refusal", || {
+        awake();
+        engine.counters.read().unknown_flags == 1
+    });
     let reply = ironhoard::layout::ring_offset(2, 1, 4096) as usize;
     // SAFETY: inside the reply region, mapped readable for the length of this test.
     let second = unsafe {

@@ -13,7 +13,7 @@ use super::counters::Counters;
 use super::events::Events;
 use super::handler::{Handler, Reply, Request, Status, Surroundings};
 use crate::layout::{
-    FLAGS_MUST_UNDERSTAND, STATUS_PANIC, STATUS_POISON, STATUS_TOO_LARGE, STATUS_UNKNOWN_FLAG,
+    FLAGS_MUST_UNDERSTAND, LINE, STATUS_PANIC, STATUS_POISON, STATUS_TOO_LARGE, STATUS_UNKNOWN_FLAG,
 };
 use crate::lull::Lull;
 use crate::ring::{ClaimError, Corrupt, MemoryConsumer, MemoryProducer};
@@ -100,7 +100,9 @@ impl EngineLane {
             self.ring_if_asleep(visitor.counters); // space is news too
         }
         if answered == 0 {
-            self.looks = self.looks.saturating_add(1);
+            self.looks = self
+                .looks
+                .saturating_add(u32::from(outcome == Visit::Empty));
             return Ok(outcome);
         }
         visitor.arena.reset();
@@ -158,6 +160,7 @@ impl EngineLane {
         counters: &Counters,
         lulled: bool,
     ) -> Result<bool, LaneFault> {
+        self.requests.settle(false);
         let Some(record) = self.requests.take()? else {
             return Ok(false);
         };
@@ -168,6 +171,9 @@ impl EngineLane {
             }
             // One that is there at once, and not because a lull has passed, did not wait for a reply.
             self.alone = look != 0 || (lulled && !self.lull.is_over());
+            if !self.alone {
+                self.lull = Lull::default();
+            }
         }
         let understood = record.flags() & FLAGS_MUST_UNDERSTAND == 0;
         let poisoned = record.number() == self.poison;
@@ -182,9 +188,25 @@ impl EngineLane {
         Ok(true)
     }
 
+    /// Answers what a host that is gone had committed, one request in each visit. Nobody reads the
+    /// replies, so there is room for every one.
+    pub(super) fn visit_last<H: Handler>(&mut self, visitor: &mut Visitor<'_, H>) {
+        for _ in 0..self.requests.capacity() / LINE as u64 {
+            self.replies.grant(self.replies.cursor().position);
+            if !matches!(self.visit(visitor), Ok(Visit::Answered(1))) {
+                return;
+            }
+        }
+    }
+
+    /// Was a request taken and not answered?
+    pub(super) fn owes_reply(&self) -> bool {
+        self.requests.cursor().number != self.replies.cursor().number
+    }
+
     /// After a panic in the handler: the request that was taken and not answered gets its reply.
     pub(super) fn answer_panic(&mut self) -> bool {
-        if self.requests.cursor().number == self.replies.cursor().number {
+        if !self.owes_reply() {
             return false;
         }
         let reply = Reply::new(&mut self.replies, 0);

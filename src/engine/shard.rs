@@ -26,7 +26,6 @@ use super::handler::Handler;
 use super::host_link::ShardHost;
 use super::lane::{EngineLane, LaneFault, Visit, Visitor};
 use super::park::Parker;
-use crate::layout::LINE;
 use crate::lull::QUICK_LOOKS;
 use crate::sys::barrier::Barrier;
 use crate::sys::clock::monotonic_ns;
@@ -96,8 +95,14 @@ struct Idleness {
 impl<H: Handler> Shard<H> {
     /// Serves until told to halt. A panic in the handler costs one request an error reply.
     pub(super) fn run(mut self) {
-        while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
+        let mut idleness = Idleness {
+            busy_at: monotonic_ns(),
+            ..Idleness::default()
+        };
+        while catch_unwind(AssertUnwindSafe(|| self.serve(&mut idleness))).is_err() {
             self.answer_panics();
+            idleness.fuel += REQUEST_ROUNDS;
+            idleness.answered += 1;
         }
         self.count();
         for host in self.hosts.drain(..) {
@@ -106,12 +111,12 @@ impl<H: Handler> Shard<H> {
         self.parker.tell_control();
     }
 
-    fn serve(&mut self) {
-        let mut idleness = Idleness {
-            busy_at: monotonic_ns(),
-            ..Idleness::default()
-        };
+    /// Housekeeping comes before the round: a round may end in a panic, each of them.
+    fn serve(&mut self, idleness: &mut Idleness) {
         loop {
+            if idleness.fuel >= HOUSEKEEPING_ROUNDS && self.housekeeping(idleness) {
+                return;
+            }
             let answered = self.round();
             if answered == 0 {
                 idleness.rounds += 1;
@@ -119,14 +124,11 @@ impl<H: Handler> Shard<H> {
                 if self.halt_at.is_some() {
                     return;
                 }
-                self.idle(&mut idleness);
+                self.idle(idleness);
             } else {
                 idleness.rounds = 0;
                 idleness.answered += answered;
                 idleness.fuel += answered * REQUEST_ROUNDS;
-            }
-            if idleness.fuel >= HOUSEKEEPING_ROUNDS && self.housekeeping(&mut idleness) {
-                return;
             }
         }
     }
@@ -296,24 +298,27 @@ impl<H: Handler> Shard<H> {
             events: &self.events,
             counters: &self.counters,
             now: self.now,
-            budget: 0,
+            budget: 1,
             one_lane: false,
         };
         for lane in host.lanes.iter_mut().filter(|lane| !lane.closed) {
-            visitor.budget = lane.requests.capacity() / LINE as u64;
-            // All that is there, in one visit. It may be nonsense or make the handler panic: the host is
-            // gone either way.
-            lane.alone = false;
-            let _ = catch_unwind(AssertUnwindSafe(|| lane.visit(&mut visitor)));
+            // It may be nonsense or make the handler panic: the host is gone either way.
+            let _ = catch_unwind(AssertUnwindSafe(|| lane.visit_last(&mut visitor)));
         }
         Counters::add(&self.counters.requests, host.take_answered());
         let _ = self.outbox.send(FromShard::Returned(host));
         self.parker.tell_control();
     }
 
+    /// The host whose request it was goes to the end of the round, which begins anew: it must not keep
+    /// those behind it from being visited.
     #[cold]
     fn answer_panics(&mut self) {
         self.arena.reset();
+        let panicked = |lane: &EngineLane| lane.owes_reply();
+        if let Some(index) = (self.hosts.iter()).position(|host| host.lanes.iter().any(panicked)) {
+            self.hosts.rotate_left(index + 1);
+        }
         for lane in self.hosts.iter_mut().flat_map(|host| &mut host.lanes) {
             if lane.answer_panic() {
                 lane.ring_if_asleep(&self.counters);

@@ -109,10 +109,9 @@ impl<W: Words, P: PositionWord> Consumer<W, P> {
     }
 
     /// Takes the next record, in place: for who takes one after the other, and says
-    /// [`Consumer::settle`] when that is over. Who asks for a record is done with those before.
+    /// [`Consumer::settle`] when it is done with them.
     #[inline(always)]
     pub(crate) fn take(&mut self) -> Result<Option<Record<'_, W>>, Corrupt> {
-        self.settle(false);
         let mut next = self.next;
         let found = self.find(&mut next)?;
         let number = next.number;
