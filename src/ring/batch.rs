@@ -24,7 +24,6 @@ use crate::layout::{record_bytes, LINE};
 pub(crate) struct SuspendedBatch {
     first: u64,
     end: Cursor,
-    last_bytes: u64,
 }
 
 impl SuspendedBatch {
@@ -41,7 +40,6 @@ pub struct Batch<'a, W: Words, P: PositionWord> {
     /// Header of the first record, not yet stored; 0 while the batch is empty.
     first: u64,
     end: Cursor,
-    last_bytes: u64,
 }
 
 impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
@@ -52,7 +50,6 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
             producer,
             first: 0,
             end,
-            last_bytes: 0,
         }
     }
 
@@ -63,21 +60,25 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
     /// As [`Producer::claim`].
     #[inline(always)]
     pub fn claim(&mut self, payload: usize) -> Result<BatchClaim<'_, 'a, W, P>, ClaimError> {
-        let room = match self.producer.reserve(self.end.position, payload) {
-            Ok(room) => room,
-            Err(error) => {
-                if error == ClaimError::Full {
-                    self.publish_so_far();
-                }
-                return Err(error);
-            }
-        };
-        if room.padding != 0 {
-            self.publish_so_far();
-            self.producer.publish_padding(room);
-            self.end = self.producer.end;
+        if let Some(room) = self.producer.line_at(self.end.position, payload) {
+            return Ok(BatchClaim { batch: self, room });
         }
+        let (SuspendedBatch { first, end }, room) =
+            self.producer.claim_behind(self.so_far(), payload);
+        (self.first, self.end) = (first, end);
+        let room = Room {
+            payload: payload as u32, // as it is there, and no news for whoever calls with a constant
+            ..room?
+        };
         Ok(BatchClaim { batch: self, room })
+    }
+
+    #[inline(always)]
+    fn so_far(&self) -> SuspendedBatch {
+        SuspendedBatch {
+            first: self.first,
+            end: self.end,
+        }
     }
 
     /// Records committed to this batch and not yet visible.
@@ -89,30 +90,15 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
     /// Makes the batch visible in one step; returns the number of the next record.
     #[inline(always)]
     pub fn publish(mut self) -> u64 {
-        self.publish_so_far();
+        self.producer.publish_batch(self.first, self.end);
+        self.first = 0;
         self.end.number
-    }
-
-    #[inline(always)]
-    pub(super) fn publish_so_far(&mut self) {
-        if self.first != 0 {
-            let start = self.producer.word_at(self.producer.end.position);
-            self.producer
-                .publish_header(start, self.first, self.end.position);
-            self.producer.published_batch(self.end, self.last_bytes);
-            self.first = 0;
-        }
     }
 
     /// The batch without its borrow; [`Producer::resume_batch`] goes on with it.
     #[inline(always)]
     pub(crate) fn suspend(self) -> SuspendedBatch {
-        let batch = std::mem::ManuallyDrop::new(self);
-        SuspendedBatch {
-            first: batch.first,
-            end: batch.end,
-            last_bytes: batch.last_bytes,
-        }
+        std::mem::ManuallyDrop::new(self).so_far()
     }
 
     /// As [`Batch::claim`], with the room alone.
@@ -142,9 +128,7 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
             self.producer.words.store(room.word, header);
         }
         let bytes = record_bytes(payload);
-        if self.last_bytes != bytes {
-            self.last_bytes = bytes; // seldom, and a store saved counts in a stream
-        }
+        self.producer.remember(bytes);
         self.end.position = room.start.wrapping_add(bytes);
         self.end.number = number.wrapping_add(1);
         number
@@ -152,6 +136,39 @@ impl<'a, W: Words, P: PositionWord> Batch<'a, W, P> {
 }
 
 impl<W: Words, P: PositionWord> Producer<W, P> {
+    /// Makes the records up to `end` visible by the header of the first of them; 0 where there are none.
+    #[inline(always)]
+    fn publish_batch(&mut self, first: u64, end: Cursor) {
+        if first != 0 {
+            let start = self.word_at(self.end.position);
+            self.publish_header(start, first, end.position);
+            self.end = end;
+        }
+    }
+
+    /// Room behind `batch` for a record of more than a line, or where room must be looked for. It gets and
+    /// gives values: whoever streams lines can keep the batch in registers, and between the lines of a
+    /// stream each private store costs.
+    #[inline(never)]
+    fn claim_behind(
+        &mut self,
+        batch: SuspendedBatch,
+        payload: usize,
+    ) -> (SuspendedBatch, Result<Room, ClaimError>) {
+        let SuspendedBatch { mut first, mut end } = batch;
+        let room = self.reserve(end.position, payload);
+        let pads = matches!(room, Ok(room) if room.padding != 0);
+        if pads || room == Err(ClaimError::Full) {
+            self.publish_batch(first, end);
+            first = 0;
+        }
+        if let (true, Ok(room)) = (pads, room) {
+            self.publish_padding(room);
+            end = self.end;
+        }
+        (SuspendedBatch { first, end }, room)
+    }
+
     /// Goes on with a batch of this very producer, on which nothing else was done meanwhile.
     #[inline(always)]
     pub(crate) fn resume_batch(&mut self, suspended: SuspendedBatch) -> Batch<'_, W, P> {
@@ -159,7 +176,6 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             producer: self,
             first: suspended.first,
             end: suspended.end,
-            last_bytes: suspended.last_bytes,
         }
     }
 }

@@ -263,31 +263,23 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
             self.publish_padding(room);
         }
         let number = self.end.number;
+        let bytes = record_bytes(payload);
+        let end = room.start.wrapping_add(bytes);
         self.write_second_word(room.word, kind, flags, number);
-        let end = self.advance(room.start, record_bytes(payload));
         self.publish_header(room.word, record_word(payload, number), end);
-        number
-    }
-
-    /// Moves the committed end behind a record of `bytes` bytes at `start`.
-    #[inline(always)]
-    fn advance(&mut self, start: u64, bytes: u64) -> u64 {
+        // Behind the header and not before it: a private store between two stores to the line makes two
+        // of them for the processor, and it takes only a few at a time from another core.
         self.remember(bytes);
-        self.end.position = start.wrapping_add(bytes);
-        self.end.number = self.end.number.wrapping_add(1);
-        self.end.position
-    }
-
-    /// The committed end after a batch became visible.
-    #[inline(always)]
-    pub(super) fn published_batch(&mut self, end: Cursor, last_bytes: u64) {
-        self.end = end;
-        self.remember(last_bytes);
+        self.end = Cursor {
+            position: end,
+            number: number.wrapping_add(1),
+        };
+        number
     }
 
     /// How long the last record was. It seldom changes, and a store saved counts in a stream.
     #[inline(always)]
-    fn remember(&mut self, bytes: u64) {
+    pub(super) fn remember(&mut self, bytes: u64) {
         if self.last_bytes != bytes {
             self.last_bytes = bytes;
         }
@@ -323,10 +315,19 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         self.words.store(self.word_at(position), 0);
     }
 
-    /// Is the next line known to be free?
+    /// Room for a record of one line at `end`: it needs no padding and soils nothing. `None` where it is
+    /// longer, or where room has to be looked for.
     #[inline(always)]
-    pub(super) fn has_line(&self) -> bool {
-        self.limit.wrapping_sub(self.end.position) >= LINE as u64
+    pub(super) fn line_at(&self, end: u64, payload: usize) -> Option<Room> {
+        if payload > self.one_line as usize || self.limit.wrapping_sub(end) < LINE as u64 {
+            return None;
+        }
+        Some(Room {
+            start: end,
+            word: self.word_at(end),
+            padding: 0,
+            payload: payload as u32,
+        })
     }
 
     #[inline(always)]
@@ -334,7 +335,14 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         if bytes <= self.limit.wrapping_sub(end) {
             return Ok(());
         }
-        // Perhaps full: look at the consumer's position.
+        self.look_for_room(end, bytes)
+    }
+
+    /// Perhaps full: looks at the consumer's position. Never inlined: it would take registers from the
+    /// loop around it, which then stores to its stack for each record.
+    #[cold]
+    #[inline(never)]
+    fn look_for_room(&mut self, end: u64, bytes: u64) -> Result<(), ClaimError> {
         self.look_at_consumer()?;
         if bytes <= self.limit.wrapping_sub(end) {
             return Ok(());

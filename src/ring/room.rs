@@ -10,7 +10,7 @@ use super::words::{ByteWords, PositionWord, Words};
 use crate::layout::{HEADER_BYTES, LINE};
 
 /// Room for one record, taken but not committed.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Room {
     /// Where the record starts (behind the padding).
     pub(super) start: u64,
@@ -59,10 +59,10 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// `None` where it is longer, or where room has to be looked for.
     #[inline(always)]
     pub(crate) fn reserve_line(&mut self, payload: usize) -> Option<Room> {
-        if self.batch_open || payload > self.one_line as usize || !self.has_line() {
+        if self.batch_open {
             return None;
         }
-        Some(self.line_room(payload as u32))
+        self.line_at(self.end.position, payload)
     }
 
     /// The room that [`Producer::reserve_line`] gave, as long as it is neither committed nor given up.
@@ -89,12 +89,12 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     pub(crate) fn commit_line(&mut self, payload: u32, kind: u16) {
         debug_assert!(payload <= self.one_line && self.commits_line());
         let (Cursor { position, number }, word) = (self.end, self.word_at(self.end.position));
+        self.write_second_word(word, kind, 0, number);
+        self.words.publish(word, record_word(payload, number));
         self.end = Cursor {
             position: position.wrapping_add(LINE as u64),
             number: number.wrapping_add(1),
         };
-        self.write_second_word(word, kind, 0, number);
-        self.words.publish(word, record_word(payload, number));
     }
 
     /// Commits `room`, which must be the last that was taken; returns the record's number.
