@@ -157,13 +157,14 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     ) -> (SuspendedBatch, Result<Room, ClaimError>) {
         let SuspendedBatch { mut first, mut end } = batch;
         let room = self.reserve(end.position, payload);
-        let pads = matches!(room, Ok(room) if room.padding != 0);
-        if pads || room == Err(ClaimError::Full) {
+        if room == Err(ClaimError::Full) {
             self.publish_batch(first, end);
             first = 0;
         }
-        if let (true, Ok(room)) = (pads, room) {
-            self.publish_padding(room);
+        if let Ok(padded @ Room { padding: 1.., .. }) = room {
+            self.publish_batch(first, end);
+            first = 0;
+            self.publish_padding(padded);
             end = self.end;
         }
         (SuspendedBatch { first, end }, room)

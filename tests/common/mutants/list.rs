@@ -167,19 +167,21 @@ pub const MUTANTS: &[Mutant] = &[
         ENUMERATION,
         "padding_before_the_batch",
         "batch.rs",
-        "            self.publish_so_far();
-            self.producer.publish_padding(room);
+        "            self.publish_batch(first, end);
+            first = 0;
+            self.publish_padding(padded);
 ",
-        "            self.producer.publish_padding(room);
+        "            self.publish_padding(padded);
 ",
     ),
     mutant(
         ENUMERATION,
         "full_batch_stays_hidden",
         "batch.rs",
-        "                if error == ClaimError::Full {
-                    self.publish_so_far();
-                }
+        "        if room == Err(ClaimError::Full) {
+            self.publish_batch(first, end);
+            first = 0;
+        }
 ",
         "",
     ),
@@ -187,12 +189,15 @@ pub const MUTANTS: &[Mutant] = &[
         EDGES,
         "refused_payload_publishes_the_batch",
         "batch.rs",
-        "                if error == ClaimError::Full {
-                    self.publish_so_far();
-                }
-",
-        "                self.publish_so_far();
-",
+        "        if room == Err(ClaimError::Full) {",
+        "        if room.is_err() {",
+    ),
+    mutant(
+        ENUMERATION,
+        "line_without_room",
+        "producer.rs",
+        " || self.limit.wrapping_sub(end) < LINE as u64 {",
+        " {",
     ),
     mutant(
         ENUMERATION,
