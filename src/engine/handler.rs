@@ -149,19 +149,13 @@ impl<'a> Request<'a> {
 }
 
 /// The reply to one request, written straight into the reply ring.
+///
+/// It holds its length and nothing else: what a ring's producer says of the room for so many bytes is the
+/// same each time it is asked, until a record is committed.
 pub struct Reply<'a> {
     producer: &'a mut MemoryProducer,
-    written: Written,
+    payload: u32,
     largest: usize,
-}
-
-/// What a reply is so far.
-#[derive(Clone, Copy)]
-enum Written {
-    Nothing,
-    /// A payload of so many bytes, in one line at the committed end: its size says all about its room.
-    Line(u32),
-    Record(Room),
 }
 
 impl<'a> Reply<'a> {
@@ -169,7 +163,7 @@ impl<'a> Reply<'a> {
     pub(crate) fn new(producer: &'a mut MemoryProducer, largest: usize) -> Self {
         Self {
             producer,
-            written: Written::Nothing,
+            payload: 0,
             largest,
         }
     }
@@ -193,16 +187,10 @@ impl<'a> Reply<'a> {
             });
         }
         let room = match self.producer.reserve_line(bytes) {
-            Some(line) => {
-                self.written = Written::Line(bytes as u32); // a line's at most
-                line
-            }
-            None => {
-                let room = long_room(self.producer, bytes)?;
-                self.written = Written::Record(room);
-                room
-            }
+            Some(line) => line,
+            None => long_room(self.producer, bytes)?,
         };
+        self.payload = bytes as u32; // a ring's record at most
         Ok(self.producer.room_payload(room))
     }
 
@@ -219,18 +207,14 @@ impl<'a> Reply<'a> {
     /// Commits what was written, or an empty reply, with `status` as its kind.
     #[inline(always)]
     pub(crate) fn commit(self, status: Status) -> Result<(), ClaimError> {
-        let producer = self.producer;
-        let room = match self.written {
-            Written::Line(payload) if producer.commits_line() => {
-                producer.commit_line(payload, status.0);
-                return Ok(());
-            }
-            Written::Line(payload) => producer.line_room(payload),
-            Written::Record(room) => room,
-            Written::Nothing => producer.reserve_room(0)?,
-        };
-        producer.commit_room(room, status.0);
-        Ok(())
+        let Self {
+            producer, payload, ..
+        } = self;
+        if producer.reserve_line(payload as usize).is_some() && producer.commits_line() {
+            producer.commit_line(payload, status.0);
+            return Ok(());
+        }
+        commit_long(producer, payload, status)
     }
 }
 
@@ -239,4 +223,17 @@ impl<'a> Reply<'a> {
 #[inline(never)]
 fn long_room(producer: &mut MemoryProducer, bytes: usize) -> Result<Room, ClaimError> {
     producer.reserve_room(bytes)
+}
+
+/// The commit of a reply in the room that [`long_room`] gave, or of one behind which something must be
+/// erased or remembered.
+#[inline(never)]
+fn commit_long(
+    producer: &mut MemoryProducer,
+    payload: u32,
+    status: Status,
+) -> Result<(), ClaimError> {
+    let room = producer.reserve_room(payload as usize)?;
+    producer.commit_room(room, status.0);
+    Ok(())
 }

@@ -164,7 +164,10 @@ impl EngineLane {
         let Some(record) = self.requests.take()? else {
             return Ok(false);
         };
-        let look = std::mem::take(&mut self.looks);
+        let look = self.looks;
+        if look != 0 {
+            self.looks = 0; // not where it is 0 already: in a stream a store saved counts
+        }
         if self.alone {
             if lulled {
                 self.lull.found_with(look);

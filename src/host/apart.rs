@@ -29,7 +29,7 @@ impl RequestSender {
     /// The room that [`RequestSender::line_at_once`] took.
     #[inline(always)]
     pub(crate) fn line_room(&self, payload: u32) -> Room {
-        self.parts.producer.line_room(payload)
+        self.parts.producer.reserved_line(payload)
     }
 
     /// Does nothing stand in the way of [`RequestSender::commit_line`]?

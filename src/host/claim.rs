@@ -106,15 +106,16 @@ impl<'a> RequestClaim<'a> {
 /// ```
 #[must_use = "a batch that is not published is aborted"]
 pub struct RequestBatch<'a> {
-    batch: Option<Batch<'a, MemoryWords, MemoryPosition>>,
-    bell: &'a mut Bell,
+    // Dropped in this order: the engine is told when nothing more becomes visible.
+    batch: Batch<'a, MemoryWords, MemoryPosition>,
+    bell: TellsAtTheEnd<'a>,
 }
 
 impl<'a> RequestBatch<'a> {
     pub(super) fn new(producer: &'a mut MemoryProducer, bell: &'a mut Bell) -> Self {
         Self {
-            batch: Some(producer.batch()),
-            bell,
+            batch: producer.batch(),
+            bell: TellsAtTheEnd(bell),
         }
     }
 
@@ -128,30 +129,29 @@ impl<'a> RequestBatch<'a> {
         &mut self,
         payload: usize,
     ) -> Result<BatchClaim<'_, 'a, MemoryWords, MemoryPosition>, HostError> {
-        let batch = self.batch.as_mut().expect("present until published");
-        match batch.claim(payload) {
+        match self.batch.claim(payload) {
             Ok(claim) => Ok(claim),
             Err(error) => {
-                self.bell.after_publish();
+                self.bell.0.after_publish();
                 Err(error.into())
             }
         }
     }
 
     /// Makes the batch visible and rings if the engine sleeps; returns the number of the next request.
-    #[inline]
-    pub fn publish(mut self) -> u64 {
-        let batch = self.batch.take().expect("present until published");
-        batch.publish()
+    #[inline(always)]
+    pub fn publish(self) -> u64 {
+        self.batch.publish()
     }
 }
 
-impl Drop for RequestBatch<'_> {
-    /// A full ring or the ring's end may have made a part visible, so this looks at the bell in any
-    /// case.
-    #[inline]
+/// Looks at the bell when it goes: a full ring or the ring's end may have made a part of a batch visible
+/// even where the rest is given up.
+struct TellsAtTheEnd<'a>(&'a mut Bell);
+
+impl Drop for TellsAtTheEnd<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.batch = None;
-        self.bell.after_publish();
+        self.0.after_publish();
     }
 }

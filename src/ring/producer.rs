@@ -322,12 +322,18 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
         if payload > self.one_line as usize || self.limit.wrapping_sub(end) < LINE as u64 {
             return None;
         }
-        Some(Room {
+        Some(self.line_room(end, payload as u32))
+    }
+
+    /// The room that [`Producer::line_at`] gave.
+    #[inline(always)]
+    pub(super) fn line_room(&self, end: u64, payload: u32) -> Room {
+        Room {
             start: end,
             word: self.word_at(end),
             padding: 0,
-            payload: payload as u32,
-        })
+            payload,
+        }
     }
 
     #[inline(always)]

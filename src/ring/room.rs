@@ -67,13 +67,8 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
 
     /// The room that [`Producer::reserve_line`] gave, as long as it is neither committed nor given up.
     #[inline(always)]
-    pub(crate) fn line_room(&self, payload: u32) -> Room {
-        Room {
-            start: self.end.position,
-            word: self.word_at(self.end.position),
-            padding: 0,
-            payload,
-        }
+    pub(crate) fn reserved_line(&self, payload: u32) -> Room {
+        self.line_room(self.end.position, payload)
     }
 
     /// Was the last record a line, and is the one behind the next line not soiled? Then the commit of a
