@@ -30,6 +30,7 @@ mod code;
 pub mod event;
 pub mod game;
 pub mod handler;
+mod huge_page;
 pub mod map;
 pub mod near;
 pub mod oracle;
