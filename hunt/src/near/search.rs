@@ -56,13 +56,7 @@ impl Turned {
     /// Turns the arcs of a map round, unless it has none that lead one way only.
     pub fn new(map: &StreetMap) -> Turned {
         let nodes = map.node_count();
-        let is_two_way = |from: u32| {
-            map.arcs_from(from).iter().all(|arc| {
-                let back = map.arc(arc.to, from);
-                back.is_some_and(|back| back.length_dm == arc.length_dm)
-            })
-        };
-        if (0..nodes).all(is_two_way) {
+        if is_two_way(map) {
             return Turned::default();
         }
         let mut first = vec![0_u32; nodes as usize + 2];
@@ -93,6 +87,26 @@ impl Turned {
         let node = node as usize;
         &self.arcs[self.first[node] as usize..self.first[node + 1] as usize]
     }
+}
+
+/// Whether each arc has one of its length that leads back. Those that lead up (to a larger number) are looked
+/// back from, and only counted against those that lead down: no two have the same one back.
+fn is_two_way(map: &StreetMap) -> bool {
+    let (mut up, mut down) = (0_u32, 0_u32);
+    for from in 0..map.node_count() {
+        for arc in map.arcs_from(from) {
+            if arc.to < from {
+                down += 1;
+                continue;
+            }
+            up += u32::from(arc.to > from);
+            let back = map.arc(arc.to, from);
+            if back.is_none_or(|back| back.length_dm != arc.length_dm) {
+                return false;
+            }
+        }
+    }
+    up == down
 }
 
 impl Default for Search {
