@@ -16,6 +16,7 @@ use std::io::Error;
 use bytemuck::Zeroable;
 
 use crate::arena::Arena;
+use crate::settling::Settling;
 
 /// Seconds in a unit of the clock that sessions age by.
 pub const TICK_SECONDS: u64 = 16;
@@ -74,6 +75,12 @@ impl Sessions {
     /// Bytes for so many sessions and players.
     pub fn bytes(budget: u32, players: u32) -> u64 {
         u64::from(budget) * size_of::<Place>() as u64 + u64::from(players) * 4
+    }
+
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        settling.add(&self.places);
+        settling.add(&self.of_player);
     }
 
     /// How many sessions there are.

@@ -14,6 +14,7 @@
 //! bounds the arena: its memory is taken at start, nodes come from it and go back, and it never grows.
 
 use crate::arena::Arena;
+use crate::settling::Settling;
 
 use super::key::Key;
 use super::node::{Inner, Leaf, Node, Settled, LEAST, NOBODY, WIDTH};
@@ -76,6 +77,12 @@ impl Tree {
         };
         tree.clear();
         Some(tree)
+    }
+
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        settling.add(&self.leaves);
+        settling.add(&self.inners);
     }
 
     /// Forgets all entries, however many, in one step: all nodes count as unused again.

@@ -20,6 +20,7 @@ use super::treasures::Spot;
 use crate::arena::{prefetch, Arena};
 use crate::map::{Point, StreetMap};
 use crate::request::{Found, List};
+use crate::settling::Settling;
 
 /// The least side of a cell: 2¹³ cm.
 const LEAST_SHIFT: u32 = 13;
@@ -93,6 +94,12 @@ impl Crowd {
     /// Bytes that are taken.
     pub fn bytes(&self) -> u64 {
         (size_of_val(&self.players[..]) + size_of_val(&self.cells[..])) as u64
+    }
+
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        settling.add(&self.players);
+        settling.add(&self.cells);
     }
 
     /// A player is here now.

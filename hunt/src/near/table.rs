@@ -10,6 +10,7 @@ use std::io::Error;
 use bytemuck::Zeroable;
 
 use crate::arena::{prefetch, Arena};
+use crate::settling::Settling;
 
 /// Entries in the pool for each treasure.
 const ENTRIES_EACH: usize = 24;
@@ -86,6 +87,13 @@ impl Table {
     pub fn bytes(nodes: u32, budget: u32) -> u64 {
         let each = size_of::<Slot>() + ENTRIES_EACH * size_of::<Entry>();
         u64::from(nodes) * 4 + u64::from(budget) * each as u64
+    }
+
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        settling.add(&self.slots);
+        settling.add(&self.first);
+        settling.add(&self.entries);
     }
 
     /// Takes a free place for a treasure, or nothing where none is left.
