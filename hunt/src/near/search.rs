@@ -10,6 +10,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use crate::map::StreetMap;
 
@@ -90,23 +91,33 @@ impl Turned {
 }
 
 /// Whether each arc has one of its length that leads back. Those that lead up (to a larger number) are looked
-/// back from, and only counted against those that lead down: no two have the same one back.
+/// back from, and only counted against those that lead down: no two have the same one back. An engine that
+/// boots waits for this, so two threads do it.
 fn is_two_way(map: &StreetMap) -> bool {
-    let (mut up, mut down) = (0_u32, 0_u32);
-    for from in 0..map.node_count() {
+    let (middle, end) = (map.node_count() / 2, map.node_count());
+    let (low, high) = std::thread::scope(|scope| {
+        let low = scope.spawn(|| surplus_up(map, 0..middle));
+        let high = surplus_up(map, middle..end);
+        (low.join().unwrap_or_default(), high)
+    });
+    low.zip(high).is_some_and(|(low, high)| low + high == 0)
+}
+
+/// How many more arcs lead up from these nodes than down; nothing where one has none back.
+fn surplus_up(map: &StreetMap, nodes: Range<u32>) -> Option<i64> {
+    let mut surplus = 0;
+    for from in nodes {
         for arc in map.arcs_from(from) {
             if arc.to < from {
-                down += 1;
+                surplus -= 1;
                 continue;
             }
-            up += u32::from(arc.to > from);
-            let back = map.arc(arc.to, from);
-            if back.is_none_or(|back| back.length_dm != arc.length_dm) {
-                return false;
-            }
+            surplus += i64::from(arc.to > from);
+            map.arc(arc.to, from)
+                .filter(|back| back.length_dm == arc.length_dm)?;
         }
     }
-    up == down
+    Some(surplus)
 }
 
 impl Default for Search {
