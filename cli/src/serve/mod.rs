@@ -47,7 +47,7 @@ pub const SERVICE: &str = "treasure-hunt";
 /// See [`SERVICE`].
 pub const SERVICE_VERSION: u32 = 1;
 
-/// The rest of the memory is taken so long after hosts could connect: a boot with its first attach takes less.
+/// The rest of the memory is taken so long after hosts could connect: boot and first attach take less.
 const SETTLES_AFTER: Duration = Duration::from_secs(1);
 
 /// What an engine has done, in the words of its JSON keys.

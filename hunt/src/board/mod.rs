@@ -142,7 +142,8 @@ impl Board {
     /// Its memory, for when the engine has booted.
     pub(crate) fn enlist(&self, settling: &mut Settling) {
         settling.add(&self.table);
-        self.tree.enlist(settling);
+        settling.add(&self.tree.leaves);
+        settling.add(&self.tree.inners);
     }
 
     /// How many players are on the board.

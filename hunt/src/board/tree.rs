@@ -14,7 +14,6 @@
 //! bounds the arena: its memory is taken at start, nodes come from it and go back, and it never grows.
 
 use crate::arena::Arena;
-use crate::settling::Settling;
 
 use super::key::Key;
 use super::node::{Inner, Leaf, Node, Settled, LEAST, NOBODY, WIDTH};
@@ -30,8 +29,8 @@ pub(super) struct Inserted {
 
 /// The entries of a board, in order.
 pub(super) struct Tree {
-    leaves: Arena<Leaf>,
-    inners: Arena<Inner>,
+    pub leaves: Arena<Leaf>,
+    pub inners: Arena<Inner>,
     free_leaf: u32,
     free_inner: u32,
     /// Nodes from here on were never taken since the last clearing.
@@ -77,12 +76,6 @@ impl Tree {
         };
         tree.clear();
         Some(tree)
-    }
-
-    /// Its memory, for when the engine has booted.
-    pub(crate) fn enlist(&self, settling: &mut Settling) {
-        settling.add(&self.leaves);
-        settling.add(&self.inners);
     }
 
     /// Forgets all entries, however many, in one step: all nodes count as unused again.
