@@ -1,8 +1,8 @@
 //! Address space of a map's own: reserved at a multiple of 2 MiB, then filled with what the map is to lie in.
 //!
 //! ```text
-//!   reserve ─▶ [ nothing, not to be touched ] ─┬─ file ───────▶ [ the file's pages, read-only │ rest ]
-//!                                              └─ anonymous ──▶ [ zeros on 2 MiB pages ] ─ seal ─▶ read-only
+//!   reserve ─▶ [ nothing, untouchable ] ─┬─ file ───────▶ [ the file's pages, read-only │ rest ]
+//!                                        └─ anonymous ──▶ [ zeros on 2 MiB pages ] ─ filled ─▶ read-only
 //! ```
 //!
 //! Both kinds begin at a multiple of 2 MiB and are as long, so that the pages of one can take the place of
