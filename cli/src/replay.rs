@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use ironhoard_hunt::map::MapMemory;
 use ironhoard_hunt::recording::{replay, ReplayError};
 use serde::Serialize;
 
@@ -62,7 +63,13 @@ pub fn run(arguments: &ReplayArguments, report: &Report) -> Result<Ending, Failu
     let file = File::open(&arguments.recording).map_err(ReplayError::File)?;
     let secret = serve::secret(arguments.secret_file.as_deref(), arguments.seed)?;
     let mut notes = Notes::default();
-    let found = source::open(arguments.map.as_deref(), report, &mut notes).map_err(Failure::Map)?;
+    let found = source::open(
+        arguments.map.as_deref(),
+        MapMemory::Huge,
+        report,
+        &mut notes,
+    )
+    .map_err(Failure::Map)?;
     let map = Arc::new(found.map);
     let replayed = replay(BufReader::new(file), map, secret, available_bytes())?;
     let digits = replayed.state_hash.iter().map(|byte| format!("{byte:02x}"));

@@ -79,6 +79,23 @@ fn a_recorded_game_replays_to_the_same_answers_and_state() {
 }
 
 #[test]
+fn an_engine_settles_beside_its_hosts() {
+    let folder = Folder::new("settles");
+    let made = folder.run("map generate --nodes 80000 --output city.ihmap");
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let line = "serve --map city.ihmap --players 100000 --socket hunt.sock --pages small";
+    let engine = folder.start_logging(line, "log");
+    until(|| Host::attach(folder.path("hunt.sock")).ok());
+    assert_eq!(ask(&folder.path("hunt.sock")), MALFORMED);
+    let log = || std::fs::read_to_string(folder.path("log")).expect("a log");
+    until(|| log().contains("the memory is settled").then_some(()));
+    assert_eq!(ask(&folder.path("hunt.sock")), MALFORMED);
+    engine.signal(Signal::TERM);
+    assert_eq!(engine.end().status.code(), Some(0), "{}", log());
+    assert!(!log().contains("intact"), "{}", log());
+}
+
+#[test]
 fn a_second_engine_is_refused_and_the_first_serves_on() {
     let folder = Folder::new("second");
     folder.city();

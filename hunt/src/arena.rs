@@ -2,29 +2,29 @@
 //!
 //! ```text
 //!   new(n) ── map ── advise 2 MiB ──▶ [T; n], all zero; never grows, never moves
-//!                         └─▶ a thread of its own populates it, 2 MiB at a time, and ends
+//!                         └─▶ populated, 2 MiB at a time, when the engine has booted
 //! ```
 //!
 //! The state of millions of players is read at random: on 4 KiB pages most reads miss the TLB as well
 //! as the cache. So arenas are anonymous memory for which 2 MiB pages were asked; where the kernel has
 //! none they are small pages, and all is as before but slower.
 //!
-//! Zeroing half a gigabyte takes longer than starting everything else, so large arenas are populated
-//! beside the engine. Until that is done (a second, say), a request may be the first to touch a page,
-//! and waits for it. A limit on memory that is too small shows in that time.
+//! Pages come when they are touched. Zeroing half a gigabyte takes longer than starting everything else, so
+//! a new arena touches none, and large ones are [populated](crate::settling) later, beside the engine.
 
 #![allow(unsafe_code)]
 
 use std::io::Error;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Weak};
 
 use bytemuck::Zeroable;
 use memmap2::{Advice, MmapMut, MmapRaw};
 
+use crate::huge_page::{one_by_one, HUGE_PAGE};
+
 const SMALL_PAGE: usize = 4 << 10;
-const HUGE_PAGE: usize = 2 << 20;
 
 /// A fixed number of `T`s, zero at first.
 pub(crate) struct Arena<T> {
@@ -52,11 +52,6 @@ impl<T: Zeroable + Copy> Arena<T> {
         if page == HUGE_PAGE {
             // Refused where the kernel was built without such pages; then small ones must do.
             let _ = map.advise(Advice::HugePage);
-            let kept = map.clone();
-            // Without a thread, pages come when they are touched.
-            let _ = std::thread::Builder::new()
-                .name("populate".to_owned())
-                .spawn(move || populate(&kept));
         }
         Ok(Arena {
             map,
@@ -66,17 +61,29 @@ impl<T: Zeroable + Copy> Arena<T> {
     }
 }
 
-/// Makes the kernel give all pages. One arena at a time: two would only be in each other's way.
-fn populate(map: &MmapRaw) {
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock();
-    for start in (0..map.len()).step_by(HUGE_PAGE) {
-        if map
-            .advise_range(Advice::PopulateWrite, start, HUGE_PAGE)
-            .is_err()
-        {
-            return; // before Linux 5.14, or out of memory: pages come when they are touched
-        }
+impl<T> Arena<T> {
+    /// What can be populated of it: nothing of a small one.
+    pub fn unpopulated(&self) -> Option<Unpopulated> {
+        (self.map.len() >= HUGE_PAGE).then(|| Unpopulated(Arc::downgrade(&self.map)))
+    }
+}
+
+/// An arena whose pages are still to come. It does not keep the arena.
+pub(crate) struct Unpopulated(Weak<MmapRaw>);
+
+impl Unpopulated {
+    /// Bytes of its pages; 0 when the arena is gone.
+    pub fn bytes(&self) -> usize {
+        self.0.upgrade().map_or(0, |map| map.len())
+    }
+
+    /// Makes the kernel give all pages, as long as the arena lives.
+    pub fn populate(&self) {
+        // It ends early before Linux 5.14, and out of memory: then pages come when they are touched.
+        let _ = one_by_one(self.bytes(), |page| {
+            let map = self.0.upgrade().ok_or(std::io::ErrorKind::NotFound)?;
+            map.advise_range(Advice::PopulateWrite, page.start, page.len())
+        });
     }
 }
 
@@ -134,5 +141,32 @@ mod tests {
         }
         assert!(Arena::<u64>::new(usize::MAX).is_err());
         assert!(Arena::<u64>::new(usize::MAX / 8).is_err());
+    }
+
+    /// Bytes of the arena's pages that are present, by the kernel's list of a word for each small page.
+    fn present<T>(arena: &Arena<T>) -> usize {
+        use std::os::unix::fs::FileExt;
+        let first = arena.map.as_ptr() as usize / SMALL_PAGE;
+        let mut words = vec![0; arena.map.len() / SMALL_PAGE * 8];
+        let list = std::fs::File::open("/proc/self/pagemap").unwrap();
+        list.read_exact_at(&mut words, first as u64 * 8).unwrap();
+        let is_present = |word: &&[u8]| word[7] & 0x80 != 0;
+        words.chunks(8).filter(is_present).count() * SMALL_PAGE
+    }
+
+    #[test]
+    fn pages_come_when_they_are_touched_or_populated_and_keep_their_content() {
+        let mut arena: Arena<u64> = Arena::new(4 * HUGE_PAGE / 8).unwrap();
+        let unpopulated = arena.unpopulated().unwrap();
+        assert_eq!((present(&arena), unpopulated.bytes()), (0, 4 * HUGE_PAGE));
+        arena[HUGE_PAGE / 8] = 7;
+        assert!((SMALL_PAGE..=HUGE_PAGE).contains(&present(&arena)));
+        unpopulated.populate();
+        assert_eq!(present(&arena), 4 * HUGE_PAGE);
+        assert_eq!(arena.iter().sum::<u64>(), 7);
+        drop(arena);
+        assert_eq!(unpopulated.bytes(), 0);
+        unpopulated.populate();
+        assert!(Arena::<u64>::new(1_000).unwrap().unpopulated().is_none());
     }
 }

@@ -12,6 +12,7 @@ use bytemuck::Zeroable;
 use crate::arena::{prefetch, Arena};
 use crate::map::{Point, StreetMap};
 use crate::record::{Code, Move, Reply, MOVE_BYTES, MOVE_KIND_STEP};
+use crate::settling::Settling;
 use crate::tag::{PlayerKey, WorldSecret};
 use crate::validate::{is_reachable, place_on_arc, Seen, SequenceWindow};
 
@@ -102,7 +103,7 @@ pub struct Game {
 }
 
 impl Game {
-    /// Starts a game. Takes all memory that the game will ever use, and touches it.
+    /// Starts a game. Takes all memory that the game will ever use; its pages come when they are touched.
     ///
     /// # Errors
     /// [`GameError::NoMemory`].
@@ -132,6 +133,11 @@ impl Game {
     /// Bytes that the players' state takes.
     pub fn state_bytes(&self) -> u64 {
         size_of_val(&self.players[..]) as u64
+    }
+
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        settling.add(&self.players);
     }
 
     /// Judges a payload, and moves the player if it is accepted. Every payload has an answer.

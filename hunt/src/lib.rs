@@ -14,6 +14,7 @@
 //! * [`request`]: the other requests, byte for byte. [`session`]: who is in the game.
 //! * [`near`]: treasures along the streets and players near by. [`board`]: exact ranks among millions.
 //! * [`world`]: all of it together: requests in, answers and [events](event) out, [statistics].
+//! * [`settling`]: what is left to do for its memory when the engine has booted.
 //! * [`handler`]: the hunt as the handler of an engine. [`recording`]: its input, to be played again.
 //! * [`oracle`]: an independent second implementation of the rules, for tests and for the demo's host.
 //! * [`walk`]: players that walk the map, and misbehave at known rates.
@@ -30,6 +31,7 @@ mod code;
 pub mod event;
 pub mod game;
 pub mod handler;
+mod huge_page;
 pub mod map;
 pub mod near;
 pub mod oracle;
@@ -37,6 +39,7 @@ pub mod record;
 pub mod recording;
 pub mod request;
 pub mod session;
+pub mod settling;
 pub mod statistics;
 pub mod tag;
 pub mod validate;

@@ -16,6 +16,7 @@ use std::io::Error;
 use bytemuck::Zeroable;
 
 use crate::arena::Arena;
+use crate::settling::Settling;
 
 /// Seconds in a unit of the clock that sessions age by.
 pub const TICK_SECONDS: u64 = 16;
@@ -27,7 +28,7 @@ struct Place {
     /// The player plus one; 0 for a free place.
     player: u32,
     uses: u32,
-    /// Of a free place, the next free one plus one.
+    /// Of a place that was given back, the next such one plus one.
     next_free: u32,
 }
 
@@ -36,7 +37,10 @@ pub struct Sessions {
     places: Arena<Place>,
     /// Of each player, its place plus one; 0 for none.
     of_player: Arena<u32>,
+    /// The place that was given back last, plus one; 0 for none.
     free: u32,
+    /// Places from here on were never used, and so not touched either.
+    used: u32,
     hand: u32,
     live: u32,
     evicted: u64,
@@ -57,18 +61,11 @@ impl Sessions {
     /// # Errors
     /// Where the memory cannot be had.
     pub fn new(budget: u32, players: u32) -> Result<Sessions, Error> {
-        let mut places: Arena<Place> = Arena::new(budget as usize)?;
-        for (at, place) in places.iter_mut().enumerate() {
-            place.next_free = if at as u32 + 1 < budget {
-                at as u32 + 2
-            } else {
-                0
-            };
-        }
         Ok(Sessions {
-            places,
+            places: Arena::new(budget as usize)?,
             of_player: Arena::new(players as usize)?,
-            free: u32::from(budget > 0),
+            free: 0,
+            used: 0,
             hand: 0,
             live: 0,
             evicted: 0,
@@ -78,6 +75,12 @@ impl Sessions {
     /// Bytes for so many sessions and players.
     pub fn bytes(budget: u32, players: u32) -> u64 {
         u64::from(budget) * size_of::<Place>() as u64 + u64::from(players) * 4
+    }
+
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        settling.add(&self.places);
+        settling.add(&self.of_player);
     }
 
     /// How many sessions there are.
@@ -101,14 +104,13 @@ impl Sessions {
     /// for whom `is_asleep` says no.
     pub fn join(&mut self, player: u32, is_asleep: impl Fn(u32) -> bool) -> Option<Joined> {
         self.leave(player);
-        let evicted = if self.free == 0 {
+        let evicted = if self.is_full() {
             Some(self.evict(is_asleep)?)
         } else {
             None
         };
-        let at = self.free - 1;
+        let at = self.take();
         let place = &mut self.places[at as usize];
-        self.free = place.next_free;
         place.player = player + 1;
         place.uses = place.uses.wrapping_add(1);
         self.of_player[player as usize] = at + 1;
@@ -127,6 +129,20 @@ impl Sessions {
         (place.player, place.next_free) = (0, self.free);
         self.free = at;
         self.live -= 1;
+    }
+
+    fn is_full(&self) -> bool {
+        self.free == 0 && self.used as usize == self.places.len()
+    }
+
+    /// A free place, which there must be: one that was given back, else the next that was never used.
+    fn take(&mut self) -> u32 {
+        let Some(at) = self.free.checked_sub(1) else {
+            self.used += 1;
+            return self.used - 1;
+        };
+        self.free = self.places[at as usize].next_free;
+        at
     }
 
     /// Ends the first session of somebody asleep; returns the player.
@@ -160,6 +176,18 @@ mod tests {
         sessions.leave(7);
         sessions.leave(7);
         assert_eq!((sessions.of(7), sessions.live()), (None, 0));
+    }
+
+    #[test]
+    fn a_place_that_was_given_back_is_taken_before_one_never_used() {
+        let mut sessions = Sessions::new(4, 10).unwrap();
+        let mut place = |player, leaving: &[u32]| {
+            leaving.iter().for_each(|&player| sessions.leave(player));
+            let joined = sessions.join(player, |_| false).unwrap();
+            joined.session as u32
+        };
+        assert_eq!((place(0, &[]), place(1, &[]), place(2, &[])), (0, 1, 2));
+        assert_eq!((place(3, &[0, 1]), place(4, &[]), place(5, &[])), (1, 0, 3));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Prepared map files: what is saved comes back, and whatever else lies in the file is refused.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,12 +24,14 @@ fn saved(folder: &Path) -> Vec<u8> {
 fn load(folder: &Path, bytes: &[u8]) -> Result<StreetMap, MapError> {
     let path = folder.join("other.ihmap");
     std::fs::write(&path, bytes).unwrap();
-    let mapped = StreetMap::load_into(&path, MapMemory::File);
     let own = StreetMap::load(&path);
-    match (&mapped, &own) {
-        (Ok(mapped), Ok(own)) => assert_eq!(mapped, own),
-        (Err(mapped), Err(own)) => assert_eq!(mapped.to_string(), own.to_string()),
-        _ => panic!("{mapped:?} mapped, {own:?} read"),
+    for memory in [MapMemory::File, MapMemory::FileFirst] {
+        let mapped = StreetMap::load_into(&path, memory);
+        match (&mapped, &own) {
+            (Ok(mapped), Ok(own)) => assert_eq!(mapped, own),
+            (Err(mapped), Err(own)) => assert_eq!(mapped.to_string(), own.to_string()),
+            _ => panic!("{mapped:?} mapped, {own:?} read"),
+        }
     }
     own
 }
@@ -70,6 +73,86 @@ fn a_map_is_the_same_in_all_memory_and_says_where_it_lies() {
     assert_eq!(path.metadata().unwrap().len(), city.bytes());
     drop(mapped);
     assert_eq!(map_lines(&path), 0, "the file is unmapped with its map");
+}
+
+/// Larger than a 2 MiB page: smaller maps are read at once.
+fn large_town() -> StreetMap {
+    generate(&GenerateOptions::city(80_000, 3), &mut |_, _| {}).unwrap()
+}
+
+#[test]
+fn a_map_moves_away_from_its_file_once_and_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("moves.ihmap");
+    let city = large_town();
+    city.save(&path).unwrap();
+    let map = StreetMap::load_into(&path, MapMemory::FileFirst).unwrap();
+    assert_eq!((map_lines(&path), map == city), (1, true));
+    map.settle().unwrap();
+    assert_eq!((map_lines(&path), map == city), (0, true));
+    let pages = map.pages();
+    assert_eq!(pages.huge_bytes + pages.small_bytes, map.bytes());
+    std::fs::remove_file(&path).unwrap();
+    map.settle().unwrap();
+    assert_eq!(map, city);
+    let small = town();
+    small.save(&path).unwrap();
+    let small = StreetMap::load_into(&path, MapMemory::FileFirst).unwrap();
+    assert_eq!(map_lines(&path), 0, "what fits a page is read");
+    assert!(small.settle().is_ok() && small == town());
+}
+
+#[test]
+fn a_file_that_was_changed_in_place_is_not_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("changed.ihmap");
+    let good = {
+        large_town().save(&path).unwrap();
+        std::fs::read(&path).unwrap()
+    };
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    // A right checksum does not make it the file that was checked.
+    for changed in [bad.clone(), sealed(bad)] {
+        std::fs::write(&path, &good).unwrap();
+        let map = StreetMap::load_into(&path, MapMemory::FileFirst).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path);
+        file.unwrap().write_all_at(&changed, 0).unwrap();
+        let refused = map.settle().unwrap_err();
+        assert!(
+            refused.to_string().contains("changed in place"),
+            "{refused}"
+        );
+        assert_eq!(map_lines(&path), 1, "it stays where it is");
+        assert!(map != large_town());
+    }
+}
+
+/// Nothing of the map is read here after the cut: that would be the end of this process.
+#[test]
+fn a_file_that_was_cut_short_is_not_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.ihmap");
+    large_town().save(&path).unwrap();
+    let map = StreetMap::load_into(&path, MapMemory::FileFirst).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(map.bytes() - 4096).unwrap();
+    let refused = map.settle().unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn a_large_map_is_checked_where_it_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.ihmap");
+    large_town().save(&path).unwrap();
+    let good = std::fs::read(&path).unwrap();
+    for at in (40..good.len()).step_by(good.len() / 5) {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        load(folder.path(), &bad).expect_err("a damaged map was taken");
+    }
+    assert!(load(folder.path(), &good).is_ok());
 }
 
 /// How many mappings of this process are of that file.

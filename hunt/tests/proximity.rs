@@ -6,7 +6,9 @@ mod town;
 
 use std::collections::BTreeMap;
 
-use ironhoard_hunt::map::{generate, GenerateOptions, StreetMap};
+use ironhoard_hunt::map::{
+    generate, import_geojson, GenerateOptions, ImportOptions, StreetMap, Travel,
+};
 use ironhoard_hunt::near::crowd::{Crowd, FARTHEST_CM};
 use ironhoard_hunt::near::search::{Search, TooLarge, Turned, Ways};
 use ironhoard_hunt::near::treasures::{Spot, Treasures};
@@ -289,4 +291,44 @@ fn a_crowd_costs_the_same_however_large_and_says_that_it_was_cut() {
         crowd.leave(player);
     }
     assert_eq!(crowd.near(17, place, FARTHEST_CM), List::default());
+}
+
+/// One street of a ring leads one way only; which of its two arcs is missing differs.
+#[test]
+fn arcs_are_turned_round_as_soon_as_one_has_none_back() {
+    let ring = |one_way: usize, is_backward: bool| {
+        let corners = ["[0,0]", "[0.01,0]", "[0.01,0.01]", "[0,0.01]"];
+        let streets: Vec<String> = (0..corners.len())
+            .map(|at| {
+                let mut ends = [corners[at], corners[(at + 1) % corners.len()]];
+                if is_backward {
+                    ends.reverse();
+                }
+                let tags = if at == one_way { r#"{"oneway":"yes"}"# } else { "{}" };
+                format!(
+                    r#"{{"type":"Feature","properties":{tags},"geometry":{{"type":"LineString","coordinates":[{}]}}}}"#,
+                    ends.join(",")
+                )
+            })
+            .collect();
+        let text = format!(
+            r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+            streets.join(",")
+        );
+        let options = ImportOptions {
+            travel: Travel::Vehicle,
+            ..ImportOptions::default()
+        };
+        import_geojson(text.as_bytes(), 0, &options, &mut |_, _| {})
+            .unwrap()
+            .0
+    };
+    for is_backward in [false, true] {
+        assert_eq!(Turned::new(&ring(9, is_backward)).bytes(), 0);
+        for one_way in 0..4 {
+            let map = ring(one_way, is_backward);
+            assert_eq!(map.arc_count(), 7);
+            assert!(Turned::new(&map).bytes() > 0, "{one_way} {is_backward}");
+        }
+    }
 }

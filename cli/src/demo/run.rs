@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use ironhoard_hunt::map::MapMemory;
+
 use crate::exit::{Ending, Failure};
 use crate::map::source::{self, Found, Source};
 use crate::notes::Notes;
@@ -38,7 +40,12 @@ pub fn run(arguments: &DemoArguments, report: &Report) -> Result<Ending, Failure
         hosts as usize,
         &mut notes,
     )?;
-    let found = source::open(arguments.map.as_deref(), report, &mut notes)?;
+    let found = source::open(
+        arguments.map.as_deref(),
+        MapMemory::File,
+        report,
+        &mut notes,
+    )?;
     let map_file = hand_over(&found)?;
     let measure = || cores.pair().map(floor::measure).transpose();
     let before = measure()?;

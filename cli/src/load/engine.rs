@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use ironhoard_hunt::map::StreetMap;
+use ironhoard_hunt::map::{MapMemory, StreetMap};
 use rustix::pipe::{pipe_with, PipeFlags};
 
 use crate::demo::wire::{open_orders, Report, Reporter};
@@ -27,7 +27,7 @@ pub fn run(arguments: &LoadEngineArguments) -> Result<Ending, Failure> {
     let reporter = Arc::new(Mutex::new(Reporter::open(&arguments.wire)?));
     let orders = open_orders(&arguments.wire)?;
     let path = arguments.serve.map.as_deref().unwrap_or("".as_ref());
-    let map = StreetMap::load(path)?;
+    let map = StreetMap::load_into(path, MapMemory::FileFirst)?;
     let life = answer_orders(orders, reporter.clone())?;
     let mut bound = || say(&reporter, &Report::Bound);
     let served = serve::engine(&arguments.serve, map, "load", Some(life), &mut bound)?;

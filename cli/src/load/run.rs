@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use ironhoard_hunt::map::MapMemory;
 use ironhoard_hunt::record::KIND_MOVE;
 
 use crate::demo::cores::Cores;
@@ -50,7 +51,12 @@ pub fn run(arguments: &LoadArguments, report: &Report) -> Result<Ending, Failure
     let mut notes = Notes::default();
     let host_cores: Vec<usize> = arguments.host_core.into_iter().collect();
     let cores = Cores::choose(arguments.engine_core, &host_cores, 1, &mut notes)?;
-    let map = source::open(arguments.map.as_deref(), report, &mut notes)?;
+    let map = source::open(
+        arguments.map.as_deref(),
+        MapMemory::File,
+        report,
+        &mut notes,
+    )?;
     let map_file = hand_over(&map)?;
     let measure = || cores.pair().map(floor::measure).transpose();
     let before = measure()?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ironhoard_hunt::map::{
-    generate, GenerateOptions, ImportOptions, ImportReport, MapError, MapInfo, MapPages,
+    generate, GenerateOptions, ImportOptions, ImportReport, MapError, MapInfo, MapMemory, MapPages,
 };
 use serde::Serialize;
 
@@ -89,7 +89,12 @@ fn make(arguments: &GenerateArguments, report: &Report) -> Result<MapResult, Map
 }
 
 fn info(arguments: &InfoArguments, report: &Report) -> Result<MapResult, MapError> {
-    let found = source::read(&arguments.map, &ImportOptions::default(), report)?;
+    let found = source::read(
+        &arguments.map,
+        MapMemory::Huge,
+        &ImportOptions::default(),
+        report,
+    )?;
     Ok(MapResult {
         info: found.map.info(),
         pages: found.map.pages(),

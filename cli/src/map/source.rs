@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use ironhoard_hunt::map::{
     generate, import_geojson_file, import_pbf_file, GenerateOptions, ImportOptions, ImportReport,
-    MapError, StreetMap, MAGIC,
+    MapError, MapMemory, StreetMap, MAGIC,
 };
 
 use crate::notes::Notes;
@@ -63,27 +63,41 @@ impl Source {
     }
 }
 
-/// Opens the map asked for, or the best one there is.
+/// Opens the map asked for, or the best one there is. `memory` is for one that is prepared already.
 ///
 /// # Errors
 /// [`MapError`] where the map asked for cannot be used; without a wish there is always a map.
-pub fn open(wish: Option<&Path>, report: &Report, notes: &mut Notes) -> Result<Found, MapError> {
+pub fn open(
+    wish: Option<&Path>,
+    memory: MapMemory,
+    report: &Report,
+    notes: &mut Notes,
+) -> Result<Found, MapError> {
+    let options = ImportOptions::default();
     match wish {
-        Some(path) => read(path, &ImportOptions::default(), report),
+        Some(path) => read(path, memory, &options, report),
         None => match city_file("geojson") {
-            Some(geojson) => city(&geojson, report, notes),
+            Some(geojson) => city(&geojson, memory, report, notes),
             None => city_file("ihmap").map_or_else(
                 || fallback(report, notes),
-                |prepared| read(&prepared, &ImportOptions::default(), report),
+                |prepared| read(&prepared, memory, &options, report),
             ),
         },
     }
 }
 
 /// Reads a file of any kind.
-pub fn read(path: &Path, options: &ImportOptions, report: &Report) -> Result<Found, MapError> {
+pub fn read(
+    path: &Path,
+    memory: MapMemory,
+    options: &ImportOptions,
+    report: &Report,
+) -> Result<Found, MapError> {
     let (map, source) = match kind(path) {
-        Kind::Prepared => (StreetMap::load(path)?, Source::Prepared(path.to_owned())),
+        Kind::Prepared => (
+            StreetMap::load_into(path, memory)?,
+            Source::Prepared(path.to_owned()),
+        ),
         Kind::GeoJson | Kind::Pbf => (
             import(path, options, report)?.0,
             Source::Imported(path.to_owned()),
@@ -142,10 +156,15 @@ impl<'r> Bar<'r> {
 }
 
 /// The fetched city: its prepared form if that is newer and sound, else imported and prepared.
-fn city(geojson: &Path, report: &Report, notes: &mut Notes) -> Result<Found, MapError> {
+fn city(
+    geojson: &Path,
+    memory: MapMemory,
+    report: &Report,
+    notes: &mut Notes,
+) -> Result<Found, MapError> {
     let prepared = geojson.with_extension("ihmap");
     if is_newer(&prepared, geojson) {
-        match StreetMap::load(&prepared) {
+        match StreetMap::load_into(&prepared, memory) {
             Ok(map) => {
                 return Ok(Found {
                     map,
@@ -160,7 +179,7 @@ fn city(geojson: &Path, report: &Report, notes: &mut Notes) -> Result<Found, Map
         attribution: Some(CITY_ATTRIBUTION.to_owned()),
         ..ImportOptions::default()
     };
-    let found = read(geojson, &options, report)?;
+    let found = read(geojson, memory, &options, report)?;
     if let Err(error) = found.map.save(&prepared) {
         notes.say(format!("the prepared map is not kept: {error}"));
     }

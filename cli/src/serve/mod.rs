@@ -26,7 +26,7 @@ use ironhoard::region::{reserve_report, PageCounts};
 use ironhoard::sys::affinity::allowed_cores;
 use ironhoard_hunt::game::{GameOptions, DEFAULT_MAX_SPEED_CM_S};
 use ironhoard_hunt::handler::HuntHandler;
-use ironhoard_hunt::map::StreetMap;
+use ironhoard_hunt::map::{MapMemory, StreetMap};
 use ironhoard_hunt::recording::Recorder;
 use ironhoard_hunt::tag::WorldSecret;
 use ironhoard_hunt::world::{Hunt, HuntOptions};
@@ -47,6 +47,9 @@ pub const SERVICE: &str = "treasure-hunt";
 /// See [`SERVICE`].
 pub const SERVICE_VERSION: u32 = 1;
 
+/// The rest of the memory is taken so long after hosts could connect: boot and first attach take less.
+const SETTLES_AFTER: Duration = Duration::from_secs(1);
+
 /// What an engine has done, in the words of its JSON keys.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Served {
@@ -61,7 +64,13 @@ pub struct Served {
 /// Runs `serve`.
 pub fn run(arguments: &ServeArguments, report: &Report) -> Result<Ending, Failure> {
     let mut notes = Notes::default();
-    let found = source::open(arguments.map.as_deref(), report, &mut notes).map_err(Failure::Map)?;
+    let found = source::open(
+        arguments.map.as_deref(),
+        MapMemory::FileFirst,
+        report,
+        &mut notes,
+    )
+    .map_err(Failure::Map)?;
     let source = found.source.describe();
     let served = engine(arguments, found.map, &source, None, &mut || {})?;
     report.show(&served, as_table)?;
@@ -98,6 +107,7 @@ pub fn engine(
         stop::on_hang_up(life, engine.stop_handle())?;
     }
     bound();
+    settle(&hunt);
     let counters = engine.counters();
     let handler = Mutex::new(Some(HuntHandler::new(hunt).record_to(recorder)));
     let only_shard = || handler.lock().ok().and_then(|mut handler| handler.take());
@@ -112,6 +122,15 @@ pub fn engine(
         &counts,
         &counters.pages().counts(),
     ))
+}
+
+/// Lets the hunt take the rest of its memory when the first hosts have had their first replies.
+fn settle(hunt: &Hunt) {
+    if let Err(error) = hunt.settling().start_after(SETTLES_AFTER) {
+        tracing::warn!(
+            "no thread to populate the memory with, it comes when it is touched: {error}"
+        );
+    }
 }
 
 /// The budgets and distances that were asked for.

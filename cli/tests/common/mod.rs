@@ -62,6 +62,14 @@ impl Folder {
         Running(Some(process))
     }
 
+    /// Starts the program with its log in a file here, to be read while it runs.
+    pub fn start_logging(&self, line: &str, log: &str) -> Running {
+        let file = std::fs::File::create(self.path(log)).expect("a file for the log");
+        let mut command = self.command(line);
+        let command = command.stdout(Stdio::null()).stderr(file);
+        Running(Some(command.spawn().expect("the binary starts")))
+    }
+
     /// Starts the program for long: nobody reads what it says, and a pipe that is full would stop it.
     pub fn start_unheard(&self, line: &str) -> Running {
         let mut command = self.command(line);

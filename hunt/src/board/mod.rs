@@ -24,6 +24,7 @@ use bytemuck::Zeroable;
 
 use crate::arena::{prefetch, Arena};
 use crate::request::Standing;
+use crate::settling::Settling;
 use key::Key;
 use tree::{Inserted, Tree};
 
@@ -136,6 +137,13 @@ impl Board {
     /// Bytes that a board takes.
     pub fn bytes(entries: u32, players: u32) -> u64 {
         Tree::bytes(entries) + u64::from(players) * size_of::<Score>() as u64
+    }
+
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        settling.add(&self.table);
+        settling.add(&self.tree.leaves);
+        settling.add(&self.tree.inners);
     }
 
     /// How many players are on the board.

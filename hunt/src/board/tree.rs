@@ -29,8 +29,8 @@ pub(super) struct Inserted {
 
 /// The entries of a board, in order.
 pub(super) struct Tree {
-    leaves: Arena<Leaf>,
-    inners: Arena<Inner>,
+    pub leaves: Arena<Leaf>,
+    pub inners: Arena<Inner>,
     free_leaf: u32,
     free_inner: u32,
     /// Nodes from here on were never taken since the last clearing.

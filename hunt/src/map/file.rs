@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use super::image::{checksum, HeaderProblem, Image, Sections, Sizes, CHECKSUM, HEADER_BYTES};
 use super::memory::{MapMemory, Memory};
 use super::{LonLat, MapError, Point, StreetArc, StreetMap, FORMAT_VERSION};
+use crate::huge_page::HUGE_PAGE;
 
 impl StreetMap {
     /// Writes the map to `path`, whole or not at all.
@@ -79,14 +80,45 @@ impl StreetMap {
                 "it has {found} bytes and should have {length}"
             )));
         }
+        // What fits a page is read in no time.
         let memory = match memory {
-            MapMemory::Huge => Memory::read(&file, length as usize),
-            MapMemory::File => Memory::of_file(&file, length as usize),
+            MapMemory::FileFirst if length < HUGE_PAGE as u64 => MapMemory::Huge,
+            other => other,
         };
-        let memory = memory.map_err(MapError::file("read", path))?;
-        let image = Image::of(memory, &sizes).map_err(damaged)?;
-        check(&image).map_err(damaged)?;
+        let held = match memory {
+            MapMemory::Huge => Memory::read(&file, length as usize),
+            _ => Memory::of_file(&file, length as usize),
+        };
+        let held = held.map_err(MapError::file("read", path))?;
+        let image = Image::of(held, &sizes).map_err(damaged)?;
+        let sum = check(&image).map_err(damaged)?;
+        let image = match memory {
+            MapMemory::FileFirst => image.will_settle(file, sum),
+            MapMemory::Huge | MapMemory::File => image,
+        };
         Ok(StreetMap { image })
+    }
+
+    /// Moves a map that was loaded with [`MapMemory::FileFirst`] to memory of its own, while it may be
+    /// read. Does nothing for other maps, and nothing more the second time.
+    ///
+    /// # Errors
+    /// Where the file was changed since it was checked, or the memory cannot be had: the map stays on the
+    /// pages of its file.
+    ///
+    /// ```
+    /// use ironhoard_hunt::map::{generate, GenerateOptions, MapMemory, StreetMap};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let path = folder.path().join("city.ihmap");
+    /// let city = generate(&GenerateOptions::city(80_000, 1), &mut |_, _| {}).unwrap();
+    /// city.save(&path).unwrap();
+    /// let map = StreetMap::load_into(&path, MapMemory::FileFirst).unwrap();
+    /// assert_eq!(map, city); // on the pages of its file
+    /// map.settle().unwrap(); // perhaps on another thread, when there is time
+    /// assert_eq!(map, city);
+    /// ```
+    pub fn settle(&self) -> Result<(), std::io::Error> {
+        self.image.settle()
     }
 }
 
@@ -116,8 +148,9 @@ fn read_sizes(mut file: &File, length: u64, path: &Path) -> Result<Sizes, MapErr
     })
 }
 
-/// Checks an image whole: its checksum, and meanwhile what the rest of the crate takes for granted.
-fn check(image: &Image) -> Result<(), String> {
+/// Checks an image whole: its checksum, and meanwhile what the rest of the crate takes for granted. Returns
+/// the checksum.
+fn check(image: &Image) -> Result<[u8; 32], String> {
     let bytes = image.bytes();
     let (sum, content) = std::thread::scope(|scope| {
         let content = scope.spawn(|| check_content(image.sections()));
@@ -127,7 +160,8 @@ fn check(image: &Image) -> Result<(), String> {
         return Err("its checksum is wrong".into());
     }
     // The check of a damaged content may fail in any way; that of a sound one does not panic.
-    content.unwrap_or_else(|_| Err("its content cannot be checked".into()))
+    content.unwrap_or_else(|_| Err("its content cannot be checked".into()))?;
+    Ok(sum)
 }
 
 /// Every index in range, every number sane.

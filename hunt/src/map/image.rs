@@ -15,7 +15,9 @@
 
 #![allow(unsafe_code)]
 
+use std::fs::File;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -51,6 +53,10 @@ pub(super) struct Image {
     // Declared before the memory that it looks into, and so dropped before it.
     sections: Sections<'static>,
     memory: Memory,
+    // Copies: a file that is changed while it is mapped could make them texts no more.
+    name: Box<str>,
+    attribution: Box<str>,
+    unsettled: Mutex<Option<Unsettled>>,
 }
 
 /// The content of an image.
@@ -60,8 +66,12 @@ pub(super) struct Sections<'m> {
     pub points: &'m [Point],
     pub first_arc: &'m [u32],
     pub arcs: &'m [StreetArc],
-    pub name: &'m str,
-    pub attribution: &'m str,
+}
+
+/// The file that an image is mapped of until it settles, and the checksum that was found right.
+struct Unsettled {
+    file: File,
+    sum: [u8; 32],
 }
 
 impl Image {
@@ -98,8 +108,53 @@ impl Image {
         // lifetime (`sections` shortens it) and are dropped before the memory: fields are dropped in
         // the order in which they are declared, and references need no dropping.
         let bytes = unsafe { memory.bytes_for_their_owner() };
-        let sections = sizes.take_apart(bytes)?;
-        Ok(Image { sections, memory })
+        let (sections, [name, attribution]) = sizes.take_apart(bytes)?;
+        Ok(Image {
+            sections,
+            memory,
+            name,
+            attribution,
+            unsettled: Mutex::new(None),
+        })
+    }
+
+    /// From now on [`Image::settle`] has something to do: the image is mapped of `file`, and its checksum
+    /// was found to be `sum`.
+    pub fn will_settle(self, file: File, sum: [u8; 32]) -> Image {
+        let unsettled = Mutex::new(Some(Unsettled { file, sum }));
+        Image { unsettled, ..self }
+    }
+
+    /// Moves an image that is mapped of its file to memory of its own, once. Who calls it meanwhile waits.
+    ///
+    /// # Errors
+    /// Where the file is no longer the one that was checked, or the memory cannot be had.
+    pub fn settle(&self) -> Result<(), std::io::Error> {
+        let mut unsettled = self
+            .unsettled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(Unsettled { file, sum }) = unsettled.take() else {
+            return Ok(());
+        };
+        // Whoever changes the content can change the checksum in it: what counts is the one found right.
+        let is_same = |copy: &[u8]| copy[CHECKSUM] == sum && checksum(copy) == sum;
+        match self.memory.settle(&file, is_same)? {
+            true => Ok(()),
+            false => Err(std::io::Error::other(
+                "it was changed in place after it was checked",
+            )),
+        }
+    }
+
+    /// The name of the map.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Who made the data.
+    pub fn attribution(&self) -> &str {
+        &self.attribution
     }
 
     /// What is in the image.
@@ -207,7 +262,7 @@ impl Sizes {
     }
 
     /// Finds the sections in an image that is exactly as long as [`Sizes::image_bytes`] says.
-    fn take_apart<'m>(&self, image: &'m [u8]) -> Result<Sections<'m>, String> {
+    fn take_apart<'m>(&self, image: &'m [u8]) -> Result<(Sections<'m>, [Box<str>; 2]), String> {
         let mut rest = image.get(HEADER_BYTES..).unwrap_or_default();
         let mut next = |bytes: u64| -> Option<(&'m [u8], &'m [u8])> {
             let (section, behind) = rest.split_at_checked(bytes.next_multiple_of(64) as usize)?;
@@ -223,18 +278,18 @@ impl Sizes {
             *section = content;
         }
         let [places, points, first_arc, arcs, name, attribution] = sections;
-        let text = |bytes| {
-            std::str::from_utf8(bytes)
+        let text = |bytes: &[u8]| {
+            String::from_utf8(bytes.to_vec())
+                .map(String::into_boxed_str)
                 .map_err(|_| String::from("its name or attribution is no UTF-8"))
         };
-        Ok(Sections {
+        let sections = Sections {
             places: typed(places)?,
             points: typed(points)?,
             first_arc: typed(first_arc)?,
             arcs: typed(arcs)?,
-            name: text(name)?,
-            attribution: text(attribution)?,
-        })
+        };
+        Ok((sections, [text(name)?, text(attribution)?]))
     }
 }
 

@@ -1,41 +1,49 @@
 //! Memory that a map lies in: filled once, then read-only for as long as it lives.
 //!
 //! ```text
-//!  MapMemory::Huge   anonymous memory ── advised 2 MiB ── filled ── read-only      nobody else's
-//!  MapMemory::File   the file's own pages, 4 KiB, shared with whoever maps it too
+//!  MapMemory::Huge       anonymous ── on 2 MiB pages ── filled ── read-only           nobody else's
+//!  MapMemory::File       the file's own pages, mostly 4 KiB, shared with whoever maps it too
+//!  MapMemory::FileFirst  the file's own pages ──── later, while it is read ────▶ as `Huge`
 //! ```
 //!
 //! A walk through a large map misses the TLB at each step when pages are small: bounded searches were
 //! measured 2.4 times slower on 4 KiB than on 2 MiB. So the usual home of a map is anonymous memory,
-//! for which the kernel has 2 MiB pages wherever it has free contiguous memory; files of the common
-//! file systems get none. The pages of the hugetlb pool stay what they were reserved for, the rings.
+//! for which the kernel has 2 MiB pages wherever it has free contiguous memory; files get them on few file
+//! systems, and not for all their bytes. The pages of the hugetlb pool stay what they were reserved for,
+//! the rings.
 //!
 //! The file's own pages are for whoever needs the map and not the speed: nothing is copied, and many
 //! processes share one copy. **Caveat**: such a map changes with its file, and a file that is cut short
 //! kills its readers (SIGBUS). `StreetMap::save` never changes a file in place, so this takes somebody
 //! who may write the file and does.
 //!
-//! Only this file and `image.rs` have `unsafe` in them.
+//! An engine that boots has no time to read first (a hypervisor may have to find each new page: 0.3 s for
+//! 110 MB), and wants the speed afterwards. It lives with the caveat for its first second or two.
 
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io::{Error, Read};
+use std::os::unix::fs::FileExt;
 
-use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 use serde::Serialize;
 
-const HUGE_PAGE: usize = 2 << 20;
+use super::span::Span;
+use crate::huge_page::one_by_one;
 
 /// Where a map's memory comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MapMemory {
-    /// Memory of the process's own, on 2 MiB pages where the kernel has them.
+    /// Memory of the process's own, on 2 MiB pages where the kernel has them, read before anything else.
     #[default]
     Huge,
     /// The pages of the file itself, mapped: nothing is copied, and processes share them. The file
     /// must not be written in place while it is mapped.
     File,
+    /// The pages of the file, until [`StreetMap::settle`](super::StreetMap::settle) moves the map to
+    /// memory as that of `Huge`: the quickest way to a first reply. Until then the file must not be
+    /// written in place.
+    FileFirst,
 }
 
 /// On what pages a map lies, in bytes, as the kernel says.
@@ -50,7 +58,7 @@ pub struct MapPages {
 /// Bytes that do not change any more, and their length.
 #[derive(Debug)]
 pub(super) struct Memory {
-    map: Mmap,
+    span: Span,
     length: usize,
 }
 
@@ -60,13 +68,8 @@ impl Memory {
         length: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<Memory, E> {
-        let whole = length.next_multiple_of(if length < HUGE_PAGE { 4096 } else { HUGE_PAGE });
-        let mut map = MmapMut::map_anon(whole)?;
-        // Refused where the kernel was built without such pages: `pages` tells what was got.
-        let _ = map.advise(Advice::HugePage);
-        fill(&mut map[..length])?;
-        let map = map.make_read_only()?;
-        Ok(Memory { map, length })
+        let span = Span::filled(length, fill)?;
+        Ok(Memory { span, length })
     }
 
     /// Anonymous memory with the next `length` bytes of `file`.
@@ -75,17 +78,38 @@ impl Memory {
     }
 
     /// The first `length` bytes of the file, mapped. The file must have them.
+    ///
+    /// Nobody should write a map's file in place; it is replaced by renaming, so that the file that is open
+    /// here stays as it is. That is the contract of [`MapMemory::File`], stated where it is chosen.
     pub fn of_file(file: &File, length: usize) -> Result<Memory, Error> {
-        // SAFETY: nobody writes a prepared map in place; it is replaced by renaming, so the file that
-        // is open here stays as it is. That is the contract of `MapMemory::File`, stated where it is
-        // chosen. Whoever breaks it cannot make an index go astray: what is read is integers for
-        // which every value is valid, and each use of one as an index is checked when it is used.
-        let map = unsafe { MmapOptions::new().len(length).populate().map(file)? };
-        Ok(Memory { map, length })
+        let span = Span::of_file(file, length)?;
+        Ok(Memory { span, length })
+    }
+
+    /// Moves the bytes of `file`, which this is mapped of, into memory of their own, at the same place and
+    /// while they are read. False where the copy is not the one that `is_same` knows: then nothing moves.
+    pub fn settle(&self, file: &File, is_same: impl FnOnce(&[u8]) -> bool) -> Result<bool, Error> {
+        let copy = Memory::filled(self.length, |bytes| {
+            one_by_one(self.length, |page| {
+                file.read_exact_at(&mut bytes[page.clone()], page.start as u64)
+            })
+        })?;
+        if !is_same(copy.bytes()) {
+            return Ok(false);
+        }
+        // SAFETY: both are spans for `length` bytes. The copy is what `is_same` knows; that is what readers
+        // have found here all the time, or if the file was changed since, something that they cope with
+        // all the same: integers, of which each is checked when it is used as an index.
+        unsafe { copy.span.replace(&self.span) }?;
+        Ok(true)
     }
 
     pub fn bytes(&self) -> &[u8] {
-        &self.map[..self.length]
+        // SAFETY: the first `length` bytes of the span are mapped readable as long as `self` lives, which
+        // the slice borrows. Nobody writes anonymous memory any more. Whoever writes a mapped file against
+        // the contract of `of_file` cannot make an index go astray: what is read is integers, for which
+        // every value is valid, and each use of one as an index is checked when it is used.
+        unsafe { std::slice::from_raw_parts(self.span.start(), self.length) }
     }
 
     /// The same bytes without their lifetime.
@@ -94,14 +118,14 @@ impl Memory {
     /// The result and whatever is made of it must be gone before this memory is.
     pub unsafe fn bytes_for_their_owner(&self) -> &'static [u8] {
         // SAFETY: the bytes are those of a mapping: they stay where they are when `self` is moved, and
-        // nobody writes them or unmaps them before `self` is dropped, which the caller awaits.
-        unsafe { std::slice::from_raw_parts(self.map.as_ptr(), self.length) }
+        // nobody takes the mapping away before `self` is dropped, which the caller awaits.
+        unsafe { std::slice::from_raw_parts(self.span.start(), self.length) }
     }
 
     /// What pages the kernel gave; all of them 4 KiB where it does not say.
     pub fn pages(&self) -> MapPages {
         let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
-        let huge_bytes = huge_bytes(&smaps, self.map.as_ptr() as u64, self.map.len() as u64)
+        let huge_bytes = huge_bytes(&smaps, self.span.start() as u64, self.span.len() as u64)
             .min(self.length as u64);
         MapPages {
             huge_bytes,
@@ -174,6 +198,59 @@ AnonHugePages:      2048 kB
         let (read, mapped) = (Memory::read(&file, 9000), Memory::of_file(&file, 9000));
         assert_eq!(read.unwrap().bytes(), mapped.unwrap().bytes());
         assert!(Memory::read(&file, 9000).is_err(), "the file has no more");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    /// A file of a bit more than three large pages, each word another.
+    fn large_file(name: &str) -> (std::path::PathBuf, File, Vec<u8>) {
+        let name = format!("ironhoard-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let content: Vec<u8> = (0..(3 << 18) + 100_u64)
+            .flat_map(u64::to_le_bytes)
+            .collect();
+        std::fs::write(&path, &content).unwrap();
+        let file = File::open(&path).unwrap();
+        (path, file, content)
+    }
+
+    #[test]
+    fn what_settles_stays_where_it_is_and_its_large_pages_stay_whole() {
+        let (path, file, content) = large_file("settles");
+        let mapped = Memory::of_file(&file, content.len()).unwrap();
+        let place = mapped.bytes().as_ptr();
+        let mut copied = 0;
+        let is_same = |copy: &[u8]| {
+            let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+            copied = huge_bytes(&smaps, copy.as_ptr() as u64, copy.len() as u64);
+            copy == content
+        };
+        assert!(mapped.settle(&file, is_same).unwrap());
+        assert_eq!(
+            (mapped.bytes(), mapped.bytes().as_ptr()),
+            (&content[..], place)
+        );
+        assert!(mapped.pages().huge_bytes >= copied, "{copied}");
+        // The file is no longer what lies there.
+        std::fs::write(&path, vec![0; content.len()]).unwrap();
+        assert_eq!(mapped.bytes(), content);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn readers_read_on_while_it_settles() {
+        let (path, file, content) = large_file("readers");
+        for _ in 0..20 {
+            let mapped = Memory::of_file(&file, content.len()).unwrap();
+            std::thread::scope(|scope| {
+                let settles = scope.spawn(|| mapped.settle(&file, |copy| copy == content));
+                while !settles.is_finished() {
+                    let words = mapped.bytes().chunks(8).zip(0_u64..).step_by(511);
+                    assert!(words.into_iter().all(|(word, at)| word == at.to_le_bytes()));
+                }
+                assert!(settles.join().unwrap().unwrap());
+            });
+            assert_eq!(mapped.bytes(), content);
+        }
         std::fs::remove_file(&path).unwrap();
     }
 }

@@ -26,6 +26,7 @@ mod import;
 mod memory;
 mod part;
 mod pbf;
+mod span;
 mod tags;
 
 pub use earth::{great_circle_metres, LonLat, Point, EARTH_RADIUS_METRES};
@@ -71,12 +72,12 @@ pub struct StreetMap {
 impl StreetMap {
     /// The name of the map, for people.
     pub fn name(&self) -> &str {
-        self.image.sections().name
+        self.image.name()
     }
 
     /// Who made the data and under which licence it comes; to be shown wherever the map is used.
     pub fn attribution(&self) -> &str {
-        self.image.sections().attribution
+        self.image.attribution()
     }
 
     /// Number of nodes. Nodes are numbered from 0.

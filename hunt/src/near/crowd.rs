@@ -20,6 +20,7 @@ use super::treasures::Spot;
 use crate::arena::{prefetch, Arena};
 use crate::map::{Point, StreetMap};
 use crate::request::{Found, List};
+use crate::settling::Settling;
 
 /// The least side of a cell: 2¹³ cm.
 const LEAST_SHIFT: u32 = 13;
@@ -93,6 +94,12 @@ impl Crowd {
     /// Bytes that are taken.
     pub fn bytes(&self) -> u64 {
         (size_of_val(&self.players[..]) + size_of_val(&self.cells[..])) as u64
+    }
+
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        settling.add(&self.players);
+        settling.add(&self.cells);
     }
 
     /// A player is here now.
@@ -211,19 +218,13 @@ impl Presence {
 
 impl Grid {
     fn over(map: &StreetMap) -> Grid {
-        let points = || (0..map.node_count()).filter_map(|node| map.point(node));
-        let span = |part: fn(&Point) -> i32| {
-            let (mut low, mut high) = (i32::MAX, i32::MIN);
-            for point in points() {
-                (low, high) = (low.min(part(&point)), high.max(part(&point)));
+        let mut spans = [(i32::MAX, i32::MIN); 3];
+        for point in (0..map.node_count()).filter_map(|node| map.point(node)) {
+            for (span, at) in spans.iter_mut().zip([point.x, point.y, point.z]) {
+                *span = (span.0.min(at), span.1.max(at));
             }
-            (low.min(high), high.max(low))
-        };
-        let [x, y, z] = [
-            span(|point| point.x),
-            span(|point| point.y),
-            span(|point| point.z),
-        ];
+        }
+        let [x, y, z] = spans;
         let outwards = |(low, high): (i32, i32)| (i64::from(low) + i64::from(high)).abs();
         let (left_out, u, v) = if outwards(x) >= outwards(y).max(outwards(z)) {
             (Axis::X, y, z)

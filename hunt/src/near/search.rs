@@ -10,6 +10,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use crate::map::StreetMap;
 
@@ -56,13 +57,7 @@ impl Turned {
     /// Turns the arcs of a map round, unless it has none that lead one way only.
     pub fn new(map: &StreetMap) -> Turned {
         let nodes = map.node_count();
-        let is_two_way = |from: u32| {
-            map.arcs_from(from).iter().all(|arc| {
-                let back = map.arc(arc.to, from);
-                back.is_some_and(|back| back.length_dm == arc.length_dm)
-            })
-        };
-        if (0..nodes).all(is_two_way) {
+        if is_two_way(map) {
             return Turned::default();
         }
         let mut first = vec![0_u32; nodes as usize + 2];
@@ -93,6 +88,36 @@ impl Turned {
         let node = node as usize;
         &self.arcs[self.first[node] as usize..self.first[node + 1] as usize]
     }
+}
+
+/// Whether each arc has one of its length that leads back. Those that lead up (to a larger number) are looked
+/// back from, and only counted against those that lead down: no two have the same one back. An engine that
+/// boots waits for this, so two threads do it.
+fn is_two_way(map: &StreetMap) -> bool {
+    let (middle, end) = (map.node_count() / 2, map.node_count());
+    let (low, high) = std::thread::scope(|scope| {
+        let low = scope.spawn(|| surplus_up(map, 0..middle));
+        let high = surplus_up(map, middle..end);
+        (low.join().unwrap_or_default(), high)
+    });
+    low.zip(high).is_some_and(|(low, high)| low + high == 0)
+}
+
+/// How many more arcs lead up from these nodes than down; nothing where one has none back.
+fn surplus_up(map: &StreetMap, nodes: Range<u32>) -> Option<i64> {
+    let mut surplus = 0;
+    for from in nodes {
+        for arc in map.arcs_from(from) {
+            if arc.to < from {
+                surplus -= 1;
+                continue;
+            }
+            surplus += i64::from(arc.to > from);
+            map.arc(arc.to, from)
+                .filter(|back| back.length_dm == arc.length_dm)?;
+        }
+    }
+    Some(surplus)
 }
 
 impl Default for Search {

@@ -10,6 +10,7 @@ use std::io::Error;
 use bytemuck::Zeroable;
 
 use crate::arena::{prefetch, Arena};
+use crate::settling::Settling;
 
 /// Entries in the pool for each treasure.
 const ENTRIES_EACH: usize = 24;
@@ -27,7 +28,7 @@ pub(super) enum Kept {
 #[derive(Clone, Copy, Zeroable)]
 pub(super) struct Slot {
     pub value: i64,
-    /// Where it lies; of a free place, the next free one's number plus one.
+    /// Where it lies; of a place that was given back, the next such one's number plus one.
     pub node: u32,
     /// How often the place was used in the upper byte, the state in the lowest.
     uses_and_state: u32,
@@ -49,8 +50,10 @@ struct Entry {
 /// See above.
 pub(super) struct Table {
     slots: Arena<Slot>,
-    /// The first free place's number plus one.
+    /// The place that was given back last, its number plus one; 0 for none.
     free_slot: u32,
+    /// Places from here on were never used, and so not touched either.
+    used_slots: u32,
     /// Of each node, its first entry's number plus one.
     first: Arena<u32>,
     entries: Arena<Entry>,
@@ -66,9 +69,10 @@ pub(super) struct Table {
 impl Table {
     pub fn new(nodes: u32, budget: u32) -> Result<Table, Error> {
         let (slots, entries) = (budget as usize, budget as usize * ENTRIES_EACH);
-        let mut table = Table {
+        Ok(Table {
             slots: Arena::new(slots)?,
-            free_slot: u32::from(slots > 0),
+            free_slot: 0,
+            used_slots: 0,
             first: Arena::new(nodes as usize)?,
             entries: Arena::new(entries)?,
             free_entry: 0,
@@ -76,12 +80,7 @@ impl Table {
             free_entries: entries as u32,
             live: 0,
             alone: 0,
-        };
-        let chain = |at: usize, len: usize| if at + 1 < len { at as u32 + 2 } else { 0 };
-        for (at, slot) in table.slots.iter_mut().enumerate() {
-            slot.node = chain(at, slots);
-        }
-        Ok(table)
+        })
     }
 
     /// Bytes for so many treasures on a map of so many nodes.
@@ -90,11 +89,22 @@ impl Table {
         u64::from(nodes) * 4 + u64::from(budget) * each as u64
     }
 
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        settling.add(&self.slots);
+        settling.add(&self.first);
+        settling.add(&self.entries);
+    }
+
     /// Takes a free place for a treasure, or nothing where none is left.
     pub fn take(&mut self, node: u32, value: i64) -> Option<u32> {
-        let at = self.free_slot.checked_sub(1)?;
-        let slot = &mut self.slots[at as usize];
-        self.free_slot = slot.node;
+        let given_back = self.free_slot.checked_sub(1);
+        let at = given_back.unwrap_or(self.used_slots);
+        let slot = self.slots.get_mut(at as usize)?;
+        match given_back {
+            Some(_) => self.free_slot = slot.node,
+            None => self.used_slots += 1,
+        }
         let uses = (slot.uses_and_state >> 24).wrapping_add(1) << 24;
         (slot.node, slot.value) = (node, value);
         slot.uses_and_state = uses | u32::from(INDEXED);
@@ -188,7 +198,8 @@ impl Table {
     pub fn all(&self) -> impl Iterator<Item = (u32, u32, i64)> + '_ {
         let taken = |(_, slot): &(usize, &Slot)| slot.uses_and_state as u8 != FREE;
         let told = |(at, slot): (usize, &Slot)| (self.number(at as u32), slot.node, slot.value);
-        self.slots.iter().enumerate().filter(taken).map(told)
+        let used = &self.slots[..self.used_slots as usize];
+        used.iter().enumerate().filter(taken).map(told)
     }
 
     fn link(&mut self, node: u32, slot: u32, distance_dm: u32) {

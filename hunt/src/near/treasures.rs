@@ -18,6 +18,7 @@ use super::search::{Search, TooLarge, Turned, Ways, MOST_NODES};
 use super::table::{Kept, Table};
 use crate::map::StreetMap;
 use crate::request::{Found, List};
+use crate::settling::Settling;
 
 /// The most treasures there can be: the lower 24 bits of a treasure's number name its place in the table.
 pub const MOST_TREASURES: u32 = (1 << 24) - 1;
@@ -70,6 +71,11 @@ impl Treasures {
     /// Bytes for so many treasures on a map of so many nodes.
     pub fn bytes(nodes: u32, budget: u32) -> u64 {
         Table::bytes(nodes, budget.min(MOST_TREASURES))
+    }
+
+    /// Its memory, for when the engine has booted.
+    pub(crate) fn enlist(&self, settling: &mut Settling) {
+        self.table.enlist(settling);
     }
 
     /// How many treasures lie about.

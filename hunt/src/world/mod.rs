@@ -30,6 +30,7 @@ use crate::request::{
     Found, KIND_AREA, KIND_BOARD, KIND_OPERATE, KIND_PLAY, KIND_STATISTICS, LARGEST_REPLY_BYTES,
 };
 use crate::session::{Sessions, TICK_SECONDS};
+use crate::settling::Settling;
 use crate::statistics::{Statistics, Stopwatch};
 use crate::tag::PlayerKey;
 use crate::validate::SequenceWindow;
@@ -92,8 +93,8 @@ struct Operator {
 }
 
 impl Hunt {
-    /// Starts a hunt: takes all memory that it will ever use, touches it, and lays the scattered
-    /// treasures.
+    /// Starts a hunt: takes all memory that it will ever use, and lays the scattered treasures. Most of the
+    /// memory's pages come later: see [`Hunt::settling`].
     ///
     /// # Errors
     /// [`HuntError`] where a number is not possible or the memory cannot be had.
@@ -187,6 +188,20 @@ impl Hunt {
     /// What the last request brought about.
     pub fn events(&self) -> &EventList {
         &self.events
+    }
+
+    /// What is left to do for its memory, to be [started](Settling::start_after) when hosts have had their
+    /// first replies. In the order in which moves need it.
+    pub fn settling(&self) -> Settling {
+        let mut settling = Settling::of_map(Arc::downgrade(&self.map));
+        self.game.enlist(&mut settling);
+        self.crowd.enlist(&mut settling);
+        self.sessions.enlist(&mut settling);
+        for board in &self.boards {
+            board.enlist(&mut settling);
+        }
+        self.treasures.enlist(&mut settling);
+        settling
     }
 
     /// The map that the hunt is played on.
