@@ -1,11 +1,12 @@
-//! What an engine takes of the machine: allocations on its shard's thread, and resident memory.
+//! What an engine takes of the machine: allocations on its shard's thread, and resident memory. And what it
+//! does not get: for how long that thread could have run and others had its core.
 //!
 //! The program's allocator is the system's. On a thread that asked for it with [`count_this_thread`]
 //! each allocation is counted; on all others that costs one look at a flag of the thread's own.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +14,32 @@ use serde::{Deserialize, Serialize};
 pub struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+/// The thread that was counted last, as the kernel numbers it; 0 for none.
+static COUNTED: AtomicI32 = AtomicI32::new(0);
 
 thread_local! {
     static IS_COUNTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From now on the calling thread's allocations are counted.
+/// From now on the calling thread's allocations are counted, and how long it waits for its core.
 pub fn count_this_thread() {
     IS_COUNTED.with(|counted| counted.set(true));
+    let thread = rustix::thread::gettid().as_raw_nonzero().get();
+    // Relaxed: a number that nothing else depends on.
+    COUNTED.store(thread, Ordering::Relaxed);
+}
+
+/// Nanoseconds for which the calling thread could have run so far, and others had its core; 0 where the
+/// kernel does not say.
+pub fn waited_for_core() -> u64 {
+    waited_for_core_of("/proc/thread-self")
+}
+
+fn waited_for_core_of(thread: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("{thread}/schedstat")).unwrap_or_default();
+    // Three figures: time on a core, time waiting for one, turns.
+    let waited = text.split_whitespace().nth(1);
+    waited.and_then(|figure| figure.parse().ok()).unwrap_or(0)
 }
 
 fn count() {
@@ -67,6 +86,8 @@ pub struct Usage {
     pub rss_bytes: u64,
     /// Resident shared memory, the rings among it.
     pub shared_bytes: u64,
+    /// For how long the counted thread has waited for its core, in nanoseconds.
+    pub waited_ns: u64,
 }
 
 impl Usage {
@@ -79,6 +100,11 @@ impl Usage {
             allocations: ALLOCATIONS.load(Ordering::Relaxed),
             rss_bytes: bytes("RssAnon:") + bytes("RssFile:"),
             shared_bytes: bytes("RssShmem:") + bytes("HugetlbPages:"),
+            // Relaxed: as where it is stored.
+            waited_ns: match COUNTED.load(Ordering::Relaxed) {
+                0 => 0,
+                thread => waited_for_core_of(&format!("/proc/self/task/{thread}")),
+            },
         }
     }
 }
@@ -109,6 +135,27 @@ mod tests {
         });
         let (reading, both) = counted.join().unwrap();
         assert!(reading > 0 && both > reading, "{reading} {both}");
+    }
+
+    #[test]
+    fn waiting_for_a_core_counts_and_only_grows() {
+        let cores = rustix::thread::sched_getaffinity(None).unwrap().count();
+        let before = waited_for_core();
+        // Twice as many threads as cores: some have to wait.
+        std::thread::scope(|scope| {
+            let spin = || {
+                let start = std::time::Instant::now();
+                while start.elapsed().as_millis() < 50 {
+                    std::hint::spin_loop();
+                }
+                waited_for_core()
+            };
+            let spinning: Vec<_> = (0..2 * cores).map(|_| scope.spawn(spin)).collect();
+            let waited: u64 = spinning.into_iter().map(|one| one.join().unwrap()).sum();
+            let is_kept = std::path::Path::new("/proc/thread-self/schedstat").exists();
+            assert!(waited > 0 || !is_kept, "{waited}");
+        });
+        assert!(waited_for_core() >= before);
     }
 
     #[test]

@@ -93,6 +93,13 @@ struct Flight<'f> {
     flown: Flown,
 }
 
+/// Room for so many numbers on pages that are there: else each page would be asked for while the clock runs.
+pub fn touched(count: usize) -> Vec<u64> {
+    let mut numbers = vec![u64::MAX; count];
+    numbers.clear();
+    numbers
+}
+
 impl<'f> Flight<'f> {
     fn new(lane: &'f mut Lane, load: &'f Load, course: &'f Course) -> Flight<'f> {
         let count = load.moves.len();
@@ -108,9 +115,9 @@ impl<'f> Flight<'f> {
             start: course.clock.ticks(),
             interval_ticks: course.interval_ns.unwrap_or(0.0) / course.clock.ns(1),
             first_number: 0,
-            sent_at: Vec::with_capacity(kept),
+            sent_at: touched(kept),
             flown: Flown {
-                latencies: Vec::with_capacity(count),
+                latencies: touched(count),
                 ..Flown::default()
             },
         }

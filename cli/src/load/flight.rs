@@ -15,7 +15,7 @@ use ironhoard_hunt::record::MOVE_BYTES;
 use ironhoard_hunt::request::KIND_PLAY;
 
 use crate::bench::clock::Clock;
-use crate::demo::open_loop::{Flown, Got};
+use crate::demo::open_loop::{touched, Flown, Got};
 
 use super::judge;
 use super::stream::{LanePlan, Plan};
@@ -107,10 +107,10 @@ impl LaneFlight {
         let ticks = |due_ns: &u64| (*due_ns as f64 / tick_ns) as u64;
         LaneFlight {
             flown: Flown {
-                latencies: Vec::with_capacity(count),
+                latencies: touched(count),
                 ..Flown::default()
             },
-            sent_at: Vec::with_capacity(kept),
+            sent_at: touched(kept),
             due: plan.due_ns.iter().map(ticks).collect(),
             ..LaneFlight::default()
         }

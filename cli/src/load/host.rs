@@ -14,6 +14,7 @@ use crate::demo::host::{self, preemptions};
 use crate::demo::wire::{open_orders, wait_for_order, Report, Reporter};
 use crate::demo::DemoError;
 use crate::exit::{Ending, Failure};
+use crate::usage::waited_for_core;
 
 use super::args::LoadHostArguments;
 use super::flight::{fly, Course};
@@ -49,9 +50,10 @@ pub fn run(arguments: &LoadHostArguments) -> Result<Ending, Failure> {
     if !wait_for_order(orders) {
         return Ok(Ending::Done); // the parent is gone: nobody wants to know
     }
-    let before = preemptions();
+    let (before, waited_before) = (preemptions(), waited_for_core());
     let flight = fly(&mut lanes, &plan, &course);
     let preempted = preemptions().saturating_sub(before);
+    let waited_ns = waited_for_core().saturating_sub(waited_before);
     let mut found = Found::new(plan, &flight, &course.clock, shape.spike());
     let terms = host.terms();
     found.pages = (
@@ -59,6 +61,7 @@ pub fn run(arguments: &LoadHostArguments) -> Result<Ending, Failure> {
         terms.reply_pages.to_string(),
     );
     found.preempted = preempted;
+    found.waited_ns = waited_ns;
     reporter.say(&Report::Found(Box::new(found)))?;
     Ok(Ending::Done)
 }

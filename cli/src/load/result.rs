@@ -48,6 +48,8 @@ pub struct Found {
     pub elapsed_ns: f64,
     /// How often the kernel took the core away from the sending host.
     pub preempted: u64,
+    /// For how long the sending host could have run, and others had its core.
+    pub waited_ns: u64,
     /// What was wrong, lost or late first, in words.
     pub troubles: Vec<String>,
     /// What the walkers meant by their moves.

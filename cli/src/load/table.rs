@@ -58,6 +58,8 @@ pub struct LoadResult {
     latest_ns: u64,
     full: u64,
     preempted: u64,
+    /// Shares of the load's time for which other threads had the core.
+    waited_for_core: Waited,
     answers: BTreeMap<String, u64>,
     repeated: u64,
     behaviours: BTreeMap<String, u64>,
@@ -78,6 +80,13 @@ pub struct LoadResult {
     notes: Vec<String>,
 }
 
+/// Shares of the load's time, from 0 to 1.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Waited {
+    engine: f64,
+    host: f64,
+}
+
 #[derive(Debug, Serialize)]
 struct MapPart {
     name: String,
@@ -96,6 +105,7 @@ impl LoadResult {
     ) -> LoadResult {
         let [before, after] = facts.usage;
         let map = &facts.map.map;
+        let elapsed_ns = found.elapsed_ns.max(1.0);
         LoadResult {
             profile: facts.arguments.profile,
             lost: found.lost(),
@@ -104,7 +114,7 @@ impl LoadResult {
             allocations: after.allocations - before.allocations,
             rss_bytes: after.rss_bytes,
             start_to_first_reply_ms: facts.start_ms,
-            moves_per_second: found.answered as f64 / (found.elapsed_ns / 1e9).max(1e-9),
+            moves_per_second: found.answered as f64 / (elapsed_ns / 1e9),
             sent: found.sent,
             answered: found.answered,
             wrong: found.wrong,
@@ -113,6 +123,10 @@ impl LoadResult {
             latest_ns: found.latest_ns,
             full: found.full,
             preempted: found.preempted,
+            waited_for_core: Waited {
+                engine: (after.waited_ns - before.waited_ns) as f64 / elapsed_ns,
+                host: found.waited_ns as f64 / elapsed_ns,
+            },
             answers: found.answers,
             repeated: found.repeated,
             behaviours: found.behaviours,
@@ -197,7 +211,7 @@ fn circumstances(result: &LoadResult) -> String {
          players  {} over {} lanes\n\
          engine   core {}, first reply {:.0} ms after its start, {} MB without rings, {} allocations\n\
          host     core {}; pages: requests {}, replies {}\n\
-         machine  floor {} before, {} after; stolen {}",
+         machine  floor {} before, {} after; stolen {}; others had the engine's core {}, the host's {}",
         result.profile,
         result.scale,
         nanoseconds(result.latest_ns as f64),
@@ -218,6 +232,12 @@ fn circumstances(result: &LoadResult) -> String {
         nanoseconds(result.floor_after_p50_ns),
         result
             .steal
-            .map_or("unknown".to_owned(), |share| format!("{:.1} %", share * 100.0)),
+            .map_or("unknown".to_owned(), percent),
+        percent(result.waited_for_core.engine),
+        percent(result.waited_for_core.host),
     )
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
 }
