@@ -24,8 +24,8 @@
 /// What a lull is counted in: eighths of a step. A step is one multiplication, some three cycles.
 const STEP: u32 = 8;
 /// What a first look that found nothing adds.
-const LONGER: u32 = 3 * STEP / 8;
-/// What a first look that found something takes off: one look in four is too early.
+const LONGER: u32 = 12 * STEP / 8;
+/// What a first look that found something takes off: one look in thirteen is too early.
 const SHORTER: u32 = STEP / 8;
 /// The longest lull, about a third of a microsecond: two far ways of a line and a short handler.
 const LONGEST: u32 = 400 * STEP;
@@ -179,11 +179,11 @@ mod tests {
         assert_eq!(long.eighths, 50 * LONGER);
         let shorter = after([3; 50].into_iter().chain([0; 50]));
         assert_eq!(shorter.eighths, 50 * (LONGER - SHORTER));
-        assert!(after([1; 50].into_iter().chain([0; 400])).is_over());
+        assert!(after([1; 50].into_iter().chain([0; 600])).is_over());
     }
 
     #[test]
-    fn it_settles_where_one_look_in_four_is_early() {
+    fn it_settles_where_one_look_in_thirteen_is_early() {
         let mut lull = Lull::default();
         let arrives = 100 * STEP;
         let mut early = 0;
@@ -192,7 +192,7 @@ mod tests {
             early += u32::from(round >= 5_000) * look;
             lull.found_with(look);
         }
-        assert!((1150..1350).contains(&early), "{early} of 5000");
+        assert!((350..420).contains(&early), "{early} of 5000");
         assert!(lull.eighths.abs_diff(arrives) <= LONGER);
     }
 

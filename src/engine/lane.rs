@@ -88,7 +88,11 @@ impl EngineLane {
         visitor: &mut Visitor<'_, H>,
     ) -> Result<Visit, LaneFault> {
         if self.alone && visitor.one_lane && self.looks == 0 {
-            self.requests.look_after(|number| self.lull.pass(number));
+            self.requests.look_after(|number| {
+                let nothing = self.lull.pass(number);
+                self.replies.keep_next_lines(nothing); // side by side with the look
+                nothing
+            });
         }
         let released = self.requests.released();
         let (answered, outcome) = self.answer(visitor)?;

@@ -149,11 +149,14 @@ impl Both<'_> {
 
     /// Right after a commit: owns the next request's lines, and waits until a look for the reply makes
     /// sense. In this order, because a look for the reply takes as long as a line's way here, and stores
-    /// behind it would wait for it.
+    /// behind it would wait for it. Side by side with the look the lines are asked for again: the engine
+    /// may have looked for the next request too early, and have taken them away.
     #[inline(always)]
     fn let_lull_pass(&mut self) {
-        self.sender.own_now();
-        self.receiver.let_lull_pass();
+        let producer = self.sender.producer();
+        producer.own_next_lines();
+        self.receiver
+            .let_lull_pass(|nothing| producer.keep_next_lines(nothing));
     }
 
     /// The reply was not there yet behind the lull.

@@ -123,12 +123,16 @@ impl ReplyReceiver {
         Ok(false)
     }
 
-    /// Waits until a look for the reply to a call makes sense.
+    /// Waits until a look for the reply to a call makes sense. `meanwhile` is given a 0 that is there then.
     #[inline(always)]
-    pub(super) fn let_lull_pass(&mut self) {
+    pub(super) fn let_lull_pass(&mut self, meanwhile: impl FnOnce(u64)) {
         if let Some(parts) = &mut self.parts {
             let consumer = &mut parts.reader.consumer;
-            consumer.look_after(|number| self.lull.pass(number));
+            consumer.look_after(|number| {
+                let nothing = self.lull.pass(number);
+                meanwhile(nothing);
+                nothing
+            });
         }
     }
 

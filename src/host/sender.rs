@@ -177,19 +177,13 @@ impl RequestSender {
         self.bound = link.epoch();
     }
 
-    /// Owns the next lines, whether or not that was done since the last commit.
-    #[inline(always)]
-    pub(super) fn own_now(&mut self) {
-        self.producer().own_next_lines();
-    }
-
     /// Owns the next lines if a request was committed since that was last done here.
     #[inline(always)]
     pub(super) fn own_once(&mut self) {
         let end = self.parts.producer.cursor().position;
         if self.owned_behind != end {
             self.owned_behind = end;
-            self.own_now();
+            self.producer().own_next_lines();
         }
     }
 }

@@ -176,15 +176,28 @@ impl<W: Words, P: PositionWord> Producer<W, P> {
     /// an unreleased one. In a stream it costs more than it brings.
     #[inline]
     pub fn own_next_lines(&mut self) {
-        let free = self.limit.wrapping_sub(self.end.position);
         // The line behind a record too: its commit may have to erase a word there.
-        let wanted = (self.last_bytes + LINE as u64).max(OWN_AT_LEAST * LINE as u64);
-        let bytes = wanted.min(free);
-        let mut done = 0;
-        while done < bytes {
-            self.erase(self.end.position.wrapping_add(done));
-            done += LINE as u64;
+        let wanted = (self.last_bytes / LINE as u64 + 1).max(OWN_AT_LEAST);
+        for line in 0..wanted.min(self.free_lines()) {
+            self.erase(self.end.position.wrapping_add(line * LINE as u64));
         }
+    }
+
+    /// Asks once more for the lines of a record as long as the last one, without a store: who has looked
+    /// for it too early has taken them away. `nothing` is 0, and not there before they are wanted.
+    #[inline(always)]
+    pub(crate) fn keep_next_lines(&self, nothing: u64) {
+        for line in 0..(self.last_bytes / LINE as u64).min(self.free_lines()) {
+            let position = self.end.position.wrapping_add(line * LINE as u64);
+            self.words
+                .claim_line(self.word_at(position.wrapping_add(nothing)));
+        }
+    }
+
+    /// Lines that are known to be free.
+    #[inline(always)]
+    fn free_lines(&self) -> u64 {
+        self.known_free() / LINE as u64
     }
 
     /// From now on the consumer's position is read from another word: a new consumer took over at a

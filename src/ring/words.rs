@@ -45,6 +45,11 @@ pub trait Words {
     #[inline(always)]
     fn expect(&self, _word: usize) {}
 
+    /// Says that the line of `word` will be written soon, so that it may be taken from whoever has it. A
+    /// hint; does nothing where there is none.
+    #[inline(always)]
+    fn claim_line(&self, _word: usize) {}
+
     /// Writes a word that a later [`Words::publish`] makes visible.
     fn store(&self, word: usize, value: u64);
 }
@@ -189,6 +194,28 @@ impl Words for MemoryWords {
         let line = std::ptr::from_ref(self.word(word)).cast::<i8>();
         // SAFETY: a prefetch has no effect but on caches, and SSE is part of x86-64.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn claim_line(&self, word: usize) {
+        // SAFETY: a prefetch changes nothing that a program could see and cannot fault; processors that do
+        // not know this one do nothing. In assembly, because the language's own becomes another where the
+        // target may be such a processor.
+        unsafe {
+            std::arch::asm!("prefetchw [{0}]", in(reg) self.byte_pointer(word),
+                options(nostack, preserves_flags, readonly));
+        }
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    #[inline(always)]
+    fn claim_line(&self, word: usize) {
+        // SAFETY: a prefetch changes nothing that a program could see and cannot fault.
+        unsafe {
+            std::arch::asm!("prfm pstl1keep, [{0}]", in(reg) self.byte_pointer(word),
+                options(nostack, preserves_flags, readonly));
+        }
     }
 
     #[inline(always)]

@@ -203,8 +203,8 @@ pub const MUTANTS: &[Mutant] = &[
         ENUMERATION,
         "own_past_the_free_space",
         "producer.rs",
-        "let bytes = wanted.min(free);",
-        "let bytes = wanted.max(free.min(1));",
+        "wanted.min(self.free_lines())",
+        "wanted.max(self.free_lines().min(1))",
     ),
     mutant(
         HOSTILE,
