@@ -144,7 +144,9 @@ func (c *Client) NewProducer(ctx context.Context) (*Producer, error) {
 		c.request.Mapping.Retain()
 		l.setInUse(1) // before the first commit
 		l.wanted = l.producer.Cursor().Number
-		return &Producer{lane: l, bound: c.options.spin}, nil
+		made := &Producer{lane: l, bound: c.options.spin}
+		made.run = l.producer.NewRun(made)
+		return made, nil
 	}
 	if c.options.eventsOnly {
 		return nil, ErrNoLanes

@@ -144,10 +144,13 @@ func (l *lane) next() (payload []byte, status uint16, ok bool, err error) {
 
 // takeAtOnce comes right behind the commit of request number, the only one under way: it gets the next
 // request's lines ready, lets the lull pass, and takes the reply if it is there then. In this order, because
-// a look takes as long as a line's way here, and stores behind it would wait for it.
+// a look takes as long as a line's way here, and stores behind it would wait for it. Side by side with the
+// look the lines come once more, if the engine has looked for the next request too early.
 func (l *lane) takeAtOnce(number uint64) (payload []byte, status uint16, ok bool) {
 	l.producer.OwnNextLines()
-	payload, status, ok = l.consumer.TakeAfter(&l.lull, number)
+	nothing := l.lull.Pass(number)
+	l.producer.KeepNextLines(nothing)
+	payload, status, ok = l.consumer.TakeAfter(nothing, number)
 	if ok {
 		l.lull.FoundWith(0)
 	}

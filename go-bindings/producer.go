@@ -22,8 +22,9 @@ import (
 // A slice from Claim is valid until Commit, Append, Abort, Close, or the next Claim; a reply's payload until
 // the next Poll, Wait, Call or Close. A lane whose replies nobody takes stops: the engine passes it over.
 type Producer struct {
+	run    ring.Run // first: the compiler's sum for Append has room for no more
 	lane   *lane
-	claim  uint32 // bytes of the open claim plus 1; 0 where there is none
+	claim  uint32 // bytes of the open claim plus 1; 0 where there is none, or it is the run's
 	closed bool
 	ended  bool   // the lane is given back
 	mayOwn bool   // a request was committed since lines were last owned
@@ -60,110 +61,22 @@ func (p *Producer) Outstanding() int {
 	return int(l.producer.Next() - max(l.consumer.Cursor().Number, l.wanted))
 }
 
-// Claim takes room for a request of n bytes and lends it to be written in place; it holds whatever was
-// there before. It never blocks: [ErrFull] is an ordinary answer. A claim that is still open is aborted.
-//
-// Errors: [ErrFull], [*TooLargeError], [ErrClosed], [ErrEngineGone], [*LaneClosedError], [*CorruptError].
-func (p *Producer) Claim(n int) ([]byte, error) {
-	l := p.lane
-	if p.closed || l.client.news.Load() != l.news {
-		p.claim = 0
-		if err := p.trouble(); err != nil {
-			p.end()
-			return nil, err
-		}
-	}
-	room, err := l.producer.Reserve(n)
-	if err != nil {
-		p.claim = 0
-		l.ringIfAsleep() // a full ring may have made a part of the group visible
-		return nil, l.claimError(err, n)
-	}
-	p.claim = uint32(n) + 1
-	return l.producer.Payload(room), nil
-}
-
-// trouble is why nothing can be sent, if there is a reason.
-func (p *Producer) trouble() error {
-	if p.closed {
-		return ErrClosed
-	}
-	if err := p.lane.client.trouble(p.lane.index); err != nil {
-		return err
-	}
-	p.lane.rebind() // full may be full only as far as the last engine's position tells
-	return nil
-}
-
-// Commit makes the claim visible to the engine as a request of this kind, with everything that was
-// appended before, and returns its number: the reply carries the same. The engine is woken if it sleeps.
-//
-// [ErrNoClaim] where there is no open claim. [ErrClosed] where the client was closed since Claim: nothing is
-// sent then.
-func (p *Producer) Commit(kind uint16) (number uint64, err error) {
-	l := p.lane
-	claim := p.claim
-	if claim == 0 || p.closed || l.client.news.Load() != l.news {
-		if err := p.noCommit(); err != nil {
-			return 0, err
-		}
-	}
-	p.claim = 0
-	p.committed()
-	number = l.producer.CommitTail(claim-1, kind)
-	l.ringIfAsleep()
-	return number, nil
-}
-
-// Append adds the claim to the group that the next Commit or Flush makes visible in one step, and returns
-// its number. Groups of 16 cost a third of single commits. A group that meets a full ring or its end becomes
-// visible early; waiting for replies makes it visible as well.
-func (p *Producer) Append(kind uint16) (number uint64, err error) {
-	claim := p.claim
-	if claim == 0 || p.closed {
-		if err := p.noCommit(); err != nil {
-			return 0, err
-		}
-	}
-	p.claim = 0
-	p.committed()
-	return p.lane.producer.AppendTail(claim-1, kind), nil
-}
-
-// committed notes that lines may be owned. A store saved counts in a stream.
-func (p *Producer) committed() {
-	if !p.mayOwn {
-		p.mayOwn = true
-	}
-}
-
-// noCommit is why the open claim can't be committed, if there is a reason. It is aborted then.
-func (p *Producer) noCommit() error {
-	claim := p.claim
-	p.claim = 0
-	err := p.trouble()
-	p.end()
-	if err == nil && claim == 0 {
-		err = ErrNoClaim
-	}
-	return err
-}
-
 // Flush makes the open group visible. Nothing to do where there is none.
 func (p *Producer) Flush() error {
 	if p.closed {
 		return ErrClosed
 	}
-	if p.lane.producer.Publish() {
-		p.lane.ringIfAsleep()
-	}
+	p.publish()
 	return nil
 }
 
-// Abort gives the open claim up: nothing becomes visible, no number is used. The open group stays.
-func (p *Producer) Abort() {
-	p.claim = 0
-	p.end()
+// publish makes the open group visible, and keeps an open claim.
+func (p *Producer) publish() {
+	p.openClaim()
+	if p.lane.producer.Publish() {
+		p.committed()
+		p.lane.ringIfAsleep()
+	}
 }
 
 // ClaimWait is Claim that waits for room, making the open group visible first.
@@ -231,9 +144,7 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 // waitLate is Wait without a lull, or where the reply to the lone request was not there behind it.
 func (p *Producer) waitLate(ctx context.Context, alone bool) (Reply, error) {
 	l := p.lane
-	if l.producer.Publish() {
-		l.ringIfAsleep()
-	}
+	p.publish()
 	for {
 		looks := uint32(0)
 		if alone {

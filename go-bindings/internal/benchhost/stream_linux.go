@@ -31,8 +31,10 @@ var errStalled = errors.New("the engine took nothing out of the ring for seconds
 
 // stream is the producer of the ring beside the lanes: the same code that writes a request ring.
 type stream struct {
+	batch    ring.Run
 	memory   *region.Mapping
 	producer *ring.Producer
+	reserved uint32
 }
 
 func openStream(fd int) (*stream, error) {
@@ -46,7 +48,9 @@ func openStream(fd int) (*stream, error) {
 		memory.Release()
 		return nil, err
 	}
-	return &stream{memory, producer}, nil
+	made := &stream{memory: memory, producer: producer}
+	made.batch = producer.NewRun(made)
+	return made, nil
 }
 
 // run writes records, group of them visible at a time: warmUp untimed, then timed on the clock, from an
@@ -75,7 +79,10 @@ func (s *stream) write(group uint64, words int, count uint64) error {
 // writeRecords writes count records.
 func (s *stream) writeRecords(group uint64, words int, count uint64, pause *patience) error {
 	if words == 6 && group > 1 {
-		return s.writeGroups(group, count, pause)
+		return s.writeGroups(group, count)
+	}
+	if words == 6 {
+		return s.writeAlone(count)
 	}
 	end := s.producer.Next() + count
 	for s.producer.Next() < end {
@@ -100,26 +107,61 @@ func (s *stream) writeRecords(group uint64, words int, count uint64, pause *pati
 	return nil
 }
 
-// writeGroups writes count records of 48 bytes as a program does whose messages have one size: all that
-// changes from record to record stays in registers.
-func (s *stream) writeGroups(group, count uint64, pause *patience) error {
+// writeGroups writes count records of 48 bytes as a program does whose messages have one size, with the same
+// calls that a lane's Producer has for it. It keeps nothing in variables that it would have to store.
+func (s *stream) writeGroups(group, count uint64) error {
 	p := s.producer
-	for number, end := p.Next(), p.Next()+count; number < end; {
-		for left := min(group, end-number); left > 0; left-- {
-			room, err := p.Reserve(48)
-			for err != nil {
-				if err := s.wait(err, pause); err != nil {
-					return err
-				}
-				room, err = p.Reserve(48)
+	for end := p.Next() + count; p.Next() < end; p.Publish() {
+		for last := min(p.Next()+group, end); p.Next() < last; {
+			payload, err := s.batch.Claim(48, reserve)
+			if err != nil {
+				return err
 			}
-			fillSix((*[48]byte)(p.Payload(room)), number)
-			p.AppendTail(48, streamRecord)
-			number++
+			fillSix((*[48]byte)(payload), p.Next())
+			if _, err := s.batch.Append(streamRecord, appendReserved); err != nil {
+				return err
+			}
 		}
-		p.Publish()
 	}
 	return nil
+}
+
+// writeAlone is writeGroups with each record committed by itself.
+func (s *stream) writeAlone(count uint64) error {
+	p := s.producer
+	for end := p.Next() + count; p.Next() < end; {
+		room, err := p.Reserve(48)
+		if err != nil {
+			if _, err = reserve(&s.batch, 48); err != nil {
+				return err
+			}
+			room = ring.Room(s.reserved)
+		}
+		fillSix((*[48]byte)(p.Payload(room)), p.Next())
+		p.CommitAlone(48, streamRecord)
+	}
+	return nil
+}
+
+// reserve reserves room for payload bytes and waits for it.
+func reserve(run *ring.Run, payload int) ([]byte, error) {
+	s, pause := run.Owner.(*stream), patience{}
+	for {
+		room, err := s.producer.Reserve(payload)
+		if err == nil {
+			s.reserved = uint32(payload)
+			return s.producer.Payload(room), nil
+		}
+		if err := s.wait(err, &pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// appendReserved appends what was reserved.
+func appendReserved(run *ring.Run, kind uint16) (uint64, error) {
+	s := run.Owner.(*stream)
+	return s.producer.AppendRun(run, s.reserved, kind), nil
 }
 
 // wait waits a little where the ring is full; any other error is one.

@@ -18,6 +18,8 @@ import (
 var producerTests = map[string]func(*testing.T, Start){
 	"a producer's records go round the ring":   producerLapsTest,
 	"groups become visible together":           groupTest,
+	"a claim amid a group":                     groupClaimTest,
+	"a client that is closed amid a group":     groupClosedTest,
 	"full is an answer":                        fullTest,
 	"an abort uses no number":                  abortTest,
 	"a commit without a claim is an error":     noClaimTest,
@@ -82,51 +84,6 @@ func producerLapsTest(t *testing.T, start Start) {
 	if _, err := p.Wait(always); err != ironhoard.ErrNothingOutstanding {
 		t.Errorf("waiting for nothing: %v", err)
 	}
-}
-
-func groupTest(t *testing.T, start Start) {
-	engine := start(t)
-	p := producer(t, dial(t, engine, ironhoard.WithLanes(1)))
-	number := uint64(0)
-	for round := range 200 {
-		for i := range 16 {
-			claim(t, p, []byte{byte(round), byte(i)})
-			number++
-			if got, err := p.Append(KindEcho); err != nil || got != number {
-				t.Fatalf("append: %d, %v", got, err)
-			}
-		}
-		if round%2 == 0 {
-			if err := p.Flush(); err != nil {
-				t.Fatal(err)
-			}
-		} else {
-			claim(t, p, []byte("last"))
-			number++
-			if _, err := p.Commit(KindEcho); err != nil {
-				t.Fatal(err)
-			}
-		}
-		due, last := number-uint64(15+round%2), number
-		for reply, err := range p.Replies(always) {
-			if err != nil || reply.Number != due {
-				t.Fatalf("reply %d was due: %+v, %v", due, reply, err)
-			}
-			due++
-		}
-		if due != last+1 {
-			t.Fatalf("replies ended before %d", due)
-		}
-	}
-	claim(t, p, nil)
-	if _, err := p.Append(KindEcho); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(5 * time.Millisecond)
-	if reply, found, err := p.Poll(); found || err != nil {
-		t.Errorf("an appended request is answered before it is flushed: %+v, %v", reply, err)
-	}
-	wait(t, p, number+1, nil) // waiting flushes
 }
 
 func fullTest(t *testing.T, start Start) {

@@ -18,9 +18,9 @@ package lull
 
 // What a lull is counted in.
 const (
-	step    = 8        // eighths: a step is one multiplication, some three cycles
-	longer  = step / 2 // what a first look that found nothing adds
-	shorter = step / 8 // what one that found something takes off: one look in five is too early
+	step    = 8             // eighths: a step is one multiplication, some three cycles
+	longer  = 12 * step / 8 // what a first look that found nothing adds
+	shorter = step / 8      // what one that found something takes off: one look in thirteen is too early
 	// The longest is about a third of a microsecond: two far ways of a line and a short handler.
 	longest = 400 * step
 	// From so many looks on, nobody was early: the engine had something else to do.

@@ -13,6 +13,9 @@ func (shadow) acquire(uint64) {}
 
 func (shadow) release(uint64) {}
 
+// Plain says whether a word may be written with a store of the language's own.
+const Plain = true
+
 // storeWord is a plain store: on both processors a word of 8 bytes is stored in one piece.
 func storeWord(word *uint64, value uint64) { *word = value }
 

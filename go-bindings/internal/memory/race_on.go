@@ -21,6 +21,9 @@ func (s shadow) acquire(position uint64) { s.slot(position).Load() }
 
 func (s shadow) release(position uint64) { s.slot(position).Add(1) }
 
+// Plain: see race_off_unsafe.go. The detector must be told of each word that a consumer may look at.
+const Plain = false
+
 // storeWord is atomic for the detector: a consumer may look at the word.
 func storeWord(word *uint64, value uint64) { atomic.StoreUint64(word, value) }
 

@@ -30,6 +30,19 @@ func OfMapping(base unsafe.Pointer, capacity, identity uint64) Words {
 	return Words{base: base, mask: capacity - 8, shadow: shadowOf(identity)}
 }
 
+// Line is a cache line of a ring, as a record that fills one.
+type Line struct {
+	Header  uint64
+	Second  uint64
+	Payload [48]byte
+}
+
+// Lines are the words as lines, to be written with plain stores: only where [Plain] allows it, and only lines
+// whose header some later Publish makes visible.
+func (w *Words) Lines() []Line {
+	return unsafe.Slice((*Line)(w.base), w.Count()*8/uint64(unsafe.Sizeof(Line{})))
+}
+
 // Count is the number of words; a power of two.
 func (w *Words) Count() uint64 { return w.mask/8 + 1 }
 
@@ -48,6 +61,12 @@ func (w *Words) Observe(position uint64) uint64 {
 func (w *Words) Publish(position, value uint64) {
 	w.shadow.release(position)
 	sys.StoreRelease(w.at(position), value)
+}
+
+// PublishHere is Publish for functions that are not inlined themselves.
+func (w *Words) PublishHere(position, value uint64) {
+	w.shadow.release(position)
+	sys.StoreReleaseHere(w.at(position), value)
 }
 
 // Load reads a word once whose visibility an earlier Observe has settled.

@@ -2,7 +2,6 @@ package ring
 
 import (
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
-	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 )
 
@@ -92,14 +91,14 @@ func (c *Consumer) Take() (payload []byte, kind uint16, ok bool) {
 // Taken is the number of the record that was taken last.
 func (c *Consumer) Taken() uint64 { return c.next.Number - 1 }
 
-// TakeAfter is Take behind a lull, if record number is there then and no padding before it. Otherwise nothing
-// was taken. The lines of a record as long as the last one are asked for together with its header.
-func (c *Consumer) TakeAfter(l *lull.Lull, number uint64) (payload []byte, kind uint16, ok bool) {
+// TakeAfter is Take, if record number is there and no padding before it. Otherwise nothing was taken. Nothing
+// is 0, and not there before it is time to look. The lines of a record as long as the last one are asked for
+// together with its header.
+func (c *Consumer) TakeAfter(nothing, number uint64) (payload []byte, kind uint16, ok bool) {
 	if c.next.Position-c.released >= c.capacity/8 {
 		c.Release()
 	}
-	at := c.next.Position
-	at += l.Pass(at)
+	at := c.next.Position + nothing
 	if c.last > layout.Line {
 		c.expect(at, c.last)
 	}

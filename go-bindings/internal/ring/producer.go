@@ -1,6 +1,8 @@
 package ring
 
 import (
+	"math"
+
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 )
@@ -22,25 +24,30 @@ const ownAtLeast = 4
 // consumer that sees the header therefore also sees that nothing follows.
 //
 // What a stream pays is stores, private ones included: they stand in the same queue as those to lines that
-// the other core has to give up first. So a record costs two words of private state, each by itself (a
-// struct would be copied with wider loads than it was stored with, and those wait for that queue), and the
-// functions on its way call nothing else, so that nothing is spilled.
+// the other core has to give up first. So a record that goes alone costs two words of private state, each by
+// itself (a struct would be copied with wider loads than it was stored with, and those wait for that queue),
+// and the function on its way calls nothing else, so that nothing is spilled. Most records of a batch go by
+// its run, which knows better than tail where the next one goes: see Run.
 type Producer struct {
-	words    memory.Words
-	capacity uint64
-	limit    uint64 // last known consumer position + capacity: up to here lines may be written
-
-	tail       uint64 // where the next record goes
+	// What a record or a group changes, on one line.
+	tail       uint64 // where the next record goes, or the run's first
 	tailNumber uint64 // and its number
+	near       uint64 // the tail where Reserve has to look closer: the limit, or where a run began
 	first      uint64 // header of the open batch's first record, not yet stored; 0 where no batch is open
 	end        uint64 // while a batch is open: the committed end; otherwise it is the tail
 	endNumber  uint64
+	last       uint64 // bytes of the last record
+	run        *Run   // of the open batch, if it has one
 
-	last     uint64 // bytes of the last record
+	words    memory.Words
+	lines    []memory.Line // the words again
+	capacity uint64
+	limit    uint64 // last known consumer position + capacity: up to here lines may be written
 	payload  uint32 // largest
 	oneLine  uint64 // largest that takes one line
 	soiled   soiled
 	consumer memory.Word
+	_        [56]byte // whole lines: 256 bytes, which the allocator puts at a line's beginning
 }
 
 // Room for one record at the tail, taken and not committed.
@@ -57,7 +64,8 @@ func NewProducer(words memory.Words, consumer memory.Word, start Cursor) (*Produ
 	}
 	capacity := words.Count() * 8
 	return &Producer{
-		words: words, consumer: consumer, capacity: capacity, limit: start.Position + capacity,
+		words: words, lines: words.Lines(), consumer: consumer, capacity: capacity,
+		limit: start.Position + capacity, near: start.Position + capacity,
 		tail: start.Position, tailNumber: start.Number,
 		payload: layout.PayloadLimit(capacity), oneLine: min(capacity/8, layout.Line-layout.HeaderBytes),
 		soiled: newSoiled(capacity),
@@ -70,14 +78,15 @@ func NewProducer(words memory.Words, consumer memory.Word, start Cursor) (*Produ
 // It answers ErrFull, ErrTooLarge or a *CorruptError. Where the ring is full or its end is in the way, an
 // open batch becomes visible: the consumer can only give back what it sees, and a batch holds no padding.
 func (p *Producer) Reserve(payload int) (_ Room, err error) {
-	if uint64(payload) > p.oneLine || p.tail == p.limit {
+	if uint64(payload) > p.oneLine || p.tail == p.near {
 		payload, err = p.reserveSlowly(payload)
 	}
 	return Room(payload), err // one line always fits before the ring's end
 }
 
-// reserveSlowly is Reserve for records of several lines, and where the ring is perhaps full.
+// reserveSlowly is Reserve for records of several lines, behind a run, and where the ring is perhaps full.
 func (p *Producer) reserveSlowly(payload int) (int, error) {
+	p.endRun()
 	if uint(payload) > uint(p.payload) {
 		return 0, ErrTooLarge
 	}
@@ -123,29 +132,72 @@ func (p *Producer) Commit(room Room, payload int, kind uint16) uint64 {
 	if uint64(payload) > uint64(room) || p.first != 0 {
 		return p.commitBatch(room, payload, kind)
 	}
+	return p.CommitAlone(uint32(payload), kind)
+}
+
+// HasBatch says whether a batch is open.
+func (p *Producer) HasBatch() bool { return p.first != 0 }
+
+// CommitAlone is Commit where no batch is open, for who knows the payload of the room that was reserved last.
+// It calls nothing, and so has no frame; what it changes of the producer comes behind the header: see Run.
+//
+//go:noinline
+func (p *Producer) CommitAlone(payload uint32, kind uint16) uint64 {
 	at, number := p.tail, p.tailNumber
-	bytes := layout.RecordBytes(uint32(payload))
+	bytes := layout.RecordBytes(payload)
+	if p.soiled.take(at + bytes) {
+		p.words.Store(at+bytes, 0)
+	}
 	p.words.Store(at+8, secondWord(kind, 0, number))
+	p.words.PublishHere(at, recordWord(payload, number)) // `commit`, with Words.Observe in the consumer
 	if p.last != bytes {
 		p.last = bytes // it seldom changes, and a store saved counts in a stream
 	}
 	p.tail, p.tailNumber = at+bytes, number+1
-	if p.soiled.take(at + bytes) {
-		p.words.Store(at+bytes, 0)
-	}
-	p.words.Publish(at, recordWord(uint32(payload), number)) // `commit`, with Words.Observe in the consumer
 	return number
 }
 
-// CommitTail is Commit for who knows the payload of the room that was reserved last.
-func (p *Producer) CommitTail(payload uint32, kind uint16) uint64 {
-	return p.Commit(Room(payload), int(payload), kind)
+// AppendRun is Append for who knows the payload of the room that was reserved last, or was lent by the run.
+// More records of that size are expected: it begins the run anew, if it can.
+func (p *Producer) AppendRun(run *Run, payload uint32, kind uint16) uint64 {
+	p.endRun()
+	number := p.appendTail(payload, kind)
+	p.beginRun(run, payload)
+	return number
 }
 
-// AppendTail is Append for who knows the payload of the room that was reserved last.
-func (p *Producer) AppendTail(payload uint32, kind uint16) uint64 {
-	return p.appendTail(payload, kind)
+// beginRun makes the lines behind the open batch a run for records like the last one.
+func (p *Producer) beginRun(run *Run, payload uint32) {
+	if !memory.Plain || uint64(payload) > p.oneLine {
+		return
+	}
+	line := p.tail / layout.Line & uint64(len(p.lines)-1)
+	free := min((p.limit-p.tail)/layout.Line, uint64(len(p.lines))-line)
+	if free < 2 {
+		return
+	}
+	sameUpper := uint64(1)<<32 - p.tailNumber&math.MaxUint32
+	p.run, p.near = run, p.tail
+	run.begin(line, min(free-1, p.soiled.clean(p.tail), sameUpper), p.tailNumber, payload)
 }
+
+// endRun moves the tail behind the run's records. An open claim on it is forgotten, as a room is that nobody
+// commits.
+func (p *Producer) endRun() {
+	if p.run == nil {
+		return
+	}
+	run := p.run
+	p.tail, p.tailNumber = p.position(), p.Next()
+	p.run, p.near = nil, p.limit
+	run.end(&p.words, p.tail)
+}
+
+// GiveUp gives up what was reserved or lent: an abort.
+func (p *Producer) GiveUp() { p.endRun() }
+
+// position is the tail behind the run's records.
+func (p *Producer) position() uint64 { return p.tail + (p.Next()-p.tailNumber)*layout.Line }
 
 func (p *Producer) commitBatch(room Room, payload int, kind uint16) uint64 {
 	number := p.Append(room, payload, kind)
@@ -159,6 +211,7 @@ func (p *Producer) Append(room Room, payload int, kind uint16) uint64 {
 	if uint(payload) > uint(room) {
 		panic("ring: commit of more than was claimed")
 	}
+	p.endRun()
 	return p.appendTail(uint32(payload), kind)
 }
 
@@ -186,6 +239,7 @@ func (p *Producer) Publish() bool {
 	if p.first == 0 {
 		return false
 	}
+	p.endRun()
 	first := p.first
 	p.first = 0
 	p.publishHeader(p.end, first, p.tail)
@@ -195,6 +249,7 @@ func (p *Producer) Publish() bool {
 // Drop gives the open batch up: nothing of it becomes visible, none of its numbers is used.
 func (p *Producer) Drop() {
 	if p.first != 0 {
+		p.endRun()
 		p.soiled.soil(p.end+layout.Line, p.tail) // headers with numbers to come
 		p.first, p.tail, p.tailNumber = 0, p.end, p.endNumber
 	}
@@ -205,7 +260,7 @@ func (p *Producer) Pending() int {
 	if p.first == 0 {
 		return 0
 	}
-	return int(p.tailNumber - p.endNumber)
+	return int(p.Next() - p.endNumber)
 }
 
 // publishHeader keeps the invariant: makes sure that nothing at end can be taken for a header, then
@@ -230,19 +285,32 @@ func (p *Producer) OwnNextLines() {
 	}
 }
 
+// KeepNextLines takes the lines of a record as long as the last one once more: who has looked for it too early
+// has taken them away. As OwnNextLines, which comes first. Nothing is 0, and not there before they are wanted.
+func (p *Producer) KeepNextLines(nothing uint64) {
+	if p.first != 0 {
+		return
+	}
+	bytes := min(p.last, p.limit-p.tail)
+	for done := nothing; done < bytes; done += layout.Line {
+		p.words.Store(p.tail+done, 0)
+	}
+}
+
 // HasRoom says whether a record of payload bytes fits, with any padding: nil, or as Reserve.
 func (p *Producer) HasRoom(payload int) error {
 	if uint(payload) > uint(p.payload) {
 		return ErrTooLarge
 	}
 	worst := 2*layout.RecordBytes(uint32(payload)) - layout.Line
-	if worst <= p.limit-p.tail {
+	tail := p.position()
+	if worst <= p.limit-tail {
 		return nil
 	}
 	if err := p.lookAtConsumer(); err != nil {
 		return err
 	}
-	if worst <= p.limit-p.tail {
+	if worst <= p.limit-tail {
 		return nil
 	}
 	return ErrFull
@@ -256,6 +324,9 @@ func (p *Producer) lookAtConsumer() error {
 		return &CorruptError{Position: found}
 	}
 	p.limit = found + p.capacity
+	if p.run == nil {
+		p.near = p.limit
+	}
 	return nil
 }
 
@@ -271,7 +342,12 @@ func (p *Producer) Cursor() Cursor {
 }
 
 // Next is the number that the next record will have, behind an open batch.
-func (p *Producer) Next() uint64 { return p.tailNumber }
+func (p *Producer) Next() uint64 {
+	if p.run != nil {
+		return p.run.Next()
+	}
+	return p.tailNumber
+}
 
 // PayloadLimit is the largest payload in bytes.
 func (p *Producer) PayloadLimit() uint32 { return p.payload }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
-	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 )
 
@@ -102,15 +101,14 @@ func TestTheHighHalfOfTheNumberIsLookedAt(t *testing.T) {
 func TestTakenAtOnceIsTheExpectedRecordOrNothing(t *testing.T) {
 	words := make([]uint64, 64)
 	p, c := pair(t, words, Start)
-	var none lull.Lull
-	if _, _, ok := c.TakeAfter(&none, 1); ok {
+	if _, _, ok := c.TakeAfter(0, 1); ok {
 		t.Error("a record was taken from an empty ring")
 	}
 	write(t, p, 7, []byte("twenty-four bytes of it."))
-	if _, _, ok := c.TakeAfter(&none, 2); ok {
+	if _, _, ok := c.TakeAfter(0, 2); ok {
 		t.Error("record 1 was taken for record 2")
 	}
-	payload, kind, ok := c.TakeAfter(&none, 1)
+	payload, kind, ok := c.TakeAfter(0, 1)
 	if !ok || kind != 7 || string(payload) != "twenty-four bytes of it." {
 		t.Errorf("%v: %q of kind %d", ok, payload, kind)
 	}
@@ -119,14 +117,14 @@ func TestTakenAtOnceIsTheExpectedRecordOrNothing(t *testing.T) {
 	}
 	write(t, p, 7, nil)
 	words[9] |= 1 << 32
-	if _, _, ok := c.TakeAfter(&none, 2); ok || c.Fault() != nil {
+	if _, _, ok := c.TakeAfter(0, 2); ok || c.Fault() != nil {
 		t.Error("record 2 + 2^32 was taken, or judged: that is for Next")
 	}
 	if _, ok := c.Next(); ok || c.Fault() == nil {
 		t.Error("record 2 + 2^32 was taken for record 2")
 	}
 	words[9] = 0
-	if _, _, ok := c.TakeAfter(&none, 2); ok {
+	if _, _, ok := c.TakeAfter(0, 2); ok {
 		t.Error("a record was taken from a corrupt ring")
 	}
 }
@@ -147,7 +145,7 @@ func TestNothingForgedIsTakenAtOnce(t *testing.T) {
 		words := make([]uint64, 64)
 		_, consumer := pair(t, words, c.at)
 		words[c.at.Position/8] = c.word
-		if payload, _, ok := consumer.TakeAfter(new(lull.Lull), c.number); ok {
+		if payload, _, ok := consumer.TakeAfter(0, c.number); ok {
 			t.Errorf("%s was taken: %x", c.why, payload)
 		}
 		if consumer.Cursor() != c.at || consumer.Fault() != nil {
@@ -160,7 +158,7 @@ func TestWhoTakesAtOnceGivesBackEachEighth(t *testing.T) {
 	p, c := pair(t, make([]uint64, 512), Start)
 	for number := uint64(1); number <= 1000; number++ {
 		write(t, p, 1, nil) // fails where nothing is given back
-		if _, _, ok := c.TakeAfter(new(lull.Lull), number); !ok {
+		if _, _, ok := c.TakeAfter(0, number); !ok {
 			t.Fatalf("record %d is not there", number)
 		}
 		if kept := c.Cursor().Position - c.Released(); kept > 512 {
@@ -254,7 +252,7 @@ func FuzzAConsumerBearsAnyMemory(f *testing.F) {
 		taken := 0
 		for record, ok := c.Next(); ok; record, ok = c.Next() {
 			at := twin.Cursor()
-			payload, kind, same := twin.TakeAfter(new(lull.Lull), record.Number)
+			payload, kind, same := twin.TakeAfter(0, record.Number)
 			if !same {
 				other, _ := twin.Next() // behind a padding
 				payload, kind = other.Payload, other.Kind

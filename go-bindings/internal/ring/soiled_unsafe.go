@@ -38,6 +38,13 @@ func (s *soiled) take(position uint64) bool {
 	return true
 }
 
+// clean is how many lines from position on are known not to be soiled, as far as one word of bits tells.
+func (s *soiled) clean(position uint64) uint64 {
+	line := position / layout.Line & (s.lines - 1)
+	rest := s.bits[line/64] >> (line % 64)
+	return min(uint64(bits.TrailingZeros64(rest)), 64-line%64, s.lines-line)
+}
+
 // soil marks the lines from from up to to, both multiples of a line, at most one lap apart. In a stream of
 // equal records they are marked already, and nothing is stored.
 func (s *soiled) soil(from, to uint64) {

@@ -11,3 +11,8 @@ package sys
 //
 //go:noinline
 func StoreRelease(word *uint64, value uint64) { *word = value }
+
+// StoreReleaseHere is StoreRelease for functions that are not inlined themselves: a call is a store too, of
+// where to return to, and this one has none. The compiler keeps the stores of a function in their order, for
+// each makes its memory out of the one before, and all of them are done where the function returns.
+func StoreReleaseHere(word *uint64, value uint64) { *word = value }

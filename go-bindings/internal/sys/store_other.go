@@ -8,3 +8,6 @@ import "sync/atomic"
 // was stored before. Where stores don't release by themselves, and for the race detector, it is the
 // standard library's.
 func StoreRelease(word *uint64, value uint64) { atomic.StoreUint64(word, value) }
+
+// StoreReleaseHere is StoreRelease: only amd64 has something cheaper where it is not called.
+func StoreReleaseHere(word *uint64, value uint64) { atomic.StoreUint64(word, value) }
