@@ -82,6 +82,13 @@ func (w *Words) Expect(position uint64, lines int) {
 	}
 }
 
+// ExpectWrite says that the lines lines from position on will be written soon.
+func (w *Words) ExpectWrite(position uint64, lines int) {
+	for line := range lines {
+		sys.PrefetchWrite(w.at(position + 64*uint64(line)))
+	}
+}
+
 // Bytes lends bytes bytes from position on; they must not run over the end of the words.
 func (w *Words) Bytes(position uint64, bytes int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(w.at(position))), bytes)

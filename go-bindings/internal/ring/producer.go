@@ -285,16 +285,10 @@ func (p *Producer) OwnNextLines() {
 	}
 }
 
-// KeepNextLines takes the lines of a record as long as the last one once more: who has looked for it too early
-// has taken them away. As OwnNextLines, which comes first. Nothing is 0, and not there before they are wanted.
+// KeepNextLines asks once more for the lines of a record as long as the last one: who has looked for it too
+// early has taken them away. Nothing is 0, and not there before they are wanted.
 func (p *Producer) KeepNextLines(nothing uint64) {
-	if p.first != 0 {
-		return
-	}
-	bytes := min(p.last, p.limit-p.tail)
-	for done := nothing; done < bytes; done += layout.Line {
-		p.words.Store(p.tail+done, 0)
-	}
+	p.words.ExpectWrite(p.tail+nothing, int(min(p.last, p.limit-p.tail)/layout.Line))
 }
 
 // HasRoom says whether a record of payload bytes fits, with any padding: nil, or as Reserve.

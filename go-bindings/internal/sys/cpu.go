@@ -17,6 +17,11 @@ func Fence()
 //go:noescape
 func Prefetch(address *uint64)
 
+// PrefetchWrite asks for a line that will be written. A hint, which processors that do not know it pass over.
+//
+//go:noescape
+func PrefetchWrite(address *uint64)
+
 // Goroutine names the running goroutine: equal for two calls by one goroutine, different for two
 // goroutines that live at the same time. It is a name only and never followed.
 //

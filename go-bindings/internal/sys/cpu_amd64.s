@@ -22,6 +22,12 @@ TEXT ·Prefetch(SB), NOSPLIT, $0-8
 	PREFETCHT0 (AX)
 	RET
 
+// func PrefetchWrite(address *uint64)
+TEXT ·PrefetchWrite(SB), NOSPLIT, $0-8
+	MOVQ address+0(FP), AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x08 // PREFETCHW (AX)
+	RET
+
 // func Goroutine() uintptr
 TEXT ·Goroutine(SB), NOSPLIT, $0-8
 	MOVQ (TLS), AX

@@ -22,6 +22,12 @@ TEXT ·Prefetch(SB), NOSPLIT, $0-8
 	PRFM (R0), PLDL1KEEP
 	RET
 
+// func PrefetchWrite(address *uint64)
+TEXT ·PrefetchWrite(SB), NOSPLIT, $0-8
+	MOVD address+0(FP), R0
+	PRFM (R0), PSTL1KEEP
+	RET
+
 // func Goroutine() uintptr
 TEXT ·Goroutine(SB), NOSPLIT, $0-8
 	MOVD g, R0

@@ -15,5 +15,8 @@ func Fence() { fenced.Add(1) }
 // Prefetch asks for a line; here it does nothing.
 func Prefetch(*uint64) {}
 
+// PrefetchWrite asks for a line that will be written; here it does nothing.
+func PrefetchWrite(*uint64) {}
+
 // Goroutine names the running goroutine; here it can't, and answers 0 for all of them.
 func Goroutine() uintptr { return 0 }
