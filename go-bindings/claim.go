@@ -92,7 +92,11 @@ func (p *Producer) appendSlowly(kind uint16) (number uint64, err error) {
 	}
 	p.claim = 0
 	p.committed()
-	return p.lane.producer.AppendRun(&p.run, claim-1, kind), nil
+	l := p.lane
+	if l.client.news.Load() != l.news { // the next Claim shall learn of it, and not go by a run
+		return l.producer.Append(ring.Room(claim-1), int(claim-1), kind), nil
+	}
+	return l.producer.AppendRun(&p.run, claim-1, kind), nil
 }
 
 // openClaim is claim, the run's included. Whatever ends the run asks for it before.

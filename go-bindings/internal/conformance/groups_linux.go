@@ -3,6 +3,8 @@
 package conformance
 
 import (
+	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -154,5 +156,50 @@ func groupClosedTest(t *testing.T, start Start) {
 	}
 	if _, err := p.Claim(4); err != ironhoard.ErrClosed {
 		t.Errorf("claiming when the client is closed: %v", err)
+	}
+}
+
+// nonsenseClaimTest asks for sizes that no record has: where nothing is claimed, behind a group, and closed.
+func nonsenseClaimTest(t *testing.T, start Start) {
+	client := dial(t, start(t), ironhoard.WithLanes(1))
+	p := producer(t, client)
+	refused := func() {
+		t.Helper()
+		for _, size := range []int{-1, math.MinInt + 1, math.MaxInt, 1 << 33} {
+			var large *ironhoard.TooLargeError
+			if room, err := p.Claim(size); !errors.As(err, &large) {
+				t.Fatalf("a claim of %d bytes: %d, %v", size, len(room), err)
+			}
+			if _, err := p.Append(KindEcho); !errors.Is(err, ironhoard.ErrNoClaim) {
+				t.Fatalf("append of a claim that was refused: %v", err)
+			}
+		}
+	}
+	refused()
+	for number := uint64(1); number <= 4; number++ {
+		claim(t, p, []byte("alone"))
+		if _, err := p.Commit(KindEcho); err != nil {
+			t.Fatal(err)
+		}
+		refused() // the request is under way, and stays what it is
+		wait(t, p, number, []byte("alone"))
+	}
+	for range 3 {
+		claim(t, p, []byte("same"))
+		if _, err := p.Append(KindEcho); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused()
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	refused()
+	for number := uint64(5); number <= 7; number++ {
+		wait(t, p, number, []byte("same"))
+	}
+	p.Close()
+	if room, err := p.Claim(-1); !errors.Is(err, ironhoard.ErrClosed) {
+		t.Fatalf("a claim of nonsense behind the end: %d, %v", len(room), err)
 	}
 }

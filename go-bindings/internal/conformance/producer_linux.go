@@ -19,6 +19,7 @@ var producerTests = map[string]func(*testing.T, Start){
 	"a producer's records go round the ring":   producerLapsTest,
 	"groups become visible together":           groupTest,
 	"a claim amid a group":                     groupClaimTest,
+	"claims of nonsense":                       nonsenseClaimTest,
 	"a client that is closed amid a group":     groupClosedTest,
 	"full is an answer":                        fullTest,
 	"an abort uses no number":                  abortTest,

@@ -1,6 +1,10 @@
 package ring
 
-import "github.com/ironhoard/ironhoard/go-bindings/internal/memory"
+import (
+	"math"
+
+	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
+)
 
 // Run is lines of an open batch that need nothing but stores: for records of one size, of one line each, with
 // room for all of them, and which no payload has soiled.
@@ -35,11 +39,14 @@ type Run struct {
 	Owner any // of the run, for what Claim and Append call
 }
 
-// noSize is a size that nobody asks for.
-const noSize = -1
+// noSize is a size that nobody asks for: Claim may be handed any int, -1 as well. Whoever asks for it all the
+// same finds no line: where there is no run, next is behind them all, which is a panic before any store.
+const noSize = math.MinInt
 
 // NewRun is an owner's run, for this producer alone.
-func (p *Producer) NewRun(owner any) Run { return Run{lines: p.lines, size: noSize, Owner: owner} }
+func (p *Producer) NewRun(owner any) Run {
+	return Run{lines: p.lines, next: uint64(len(p.lines)), size: noSize, Owner: owner}
+}
 
 // Claim lends the payload of the next record; slowly does it where the run has none. An open claim is given
 // up.
@@ -84,5 +91,5 @@ func (r *Run) end(words *memory.Words, tail uint64) {
 	if r.lent != nil {
 		words.Store(tail, 0)
 	}
-	r.lent, r.size = nil, noSize
+	r.lent, r.size, r.next = nil, noSize, uint64(len(r.lines))
 }

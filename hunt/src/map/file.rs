@@ -100,7 +100,7 @@ impl StreetMap {
     }
 
     /// Moves a map that was loaded with [`MapMemory::FileFirst`] to memory of its own, while it may be
-    /// read. Does nothing for other maps, and nothing more the second time.
+    /// read. Does nothing for other maps, and nothing more once it has moved.
     ///
     /// # Errors
     /// Where the file was changed since it was checked, or the memory cannot be had: the map stays on the

@@ -125,7 +125,8 @@ impl Image {
         Image { unsettled, ..self }
     }
 
-    /// Moves an image that is mapped of its file to memory of its own, once. Who calls it meanwhile waits.
+    /// Moves an image that is mapped of its file to memory of its own, once. Who calls it meanwhile waits; who
+    /// calls it after a failure tries again.
     ///
     /// # Errors
     /// Where the file is no longer the one that was checked, or the memory cannot be had.
@@ -134,13 +135,16 @@ impl Image {
             .unsettled
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let Some(Unsettled { file, sum }) = unsettled.take() else {
+        let Some(Unsettled { file, sum }) = &*unsettled else {
             return Ok(());
         };
         // Whoever changes the content can change the checksum in it: what counts is the one found right.
-        let is_same = |copy: &[u8]| copy[CHECKSUM] == sum && checksum(copy) == sum;
-        match self.memory.settle(&file, is_same)? {
-            true => Ok(()),
+        let is_same = |copy: &[u8]| copy[CHECKSUM] == *sum && checksum(copy) == *sum;
+        match self.memory.settle(file, is_same)? {
+            true => {
+                *unsettled = None;
+                Ok(())
+            }
             false => Err(std::io::Error::other(
                 "it was changed in place after it was checked",
             )),
