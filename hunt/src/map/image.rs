@@ -125,8 +125,8 @@ impl Image {
         Image { unsettled, ..self }
     }
 
-    /// Moves an image that is mapped of its file to memory of its own, once. Who calls it meanwhile waits; who
-    /// calls it after a failure tries again.
+    /// Moves an image that is mapped of its file to memory of its own, once. Who calls it meanwhile waits;
+    /// who calls it after a failure tries again.
     ///
     /// # Errors
     /// Where the file is no longer the one that was checked, or the memory cannot be had.
