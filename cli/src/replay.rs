@@ -68,8 +68,7 @@ pub fn run(arguments: &ReplayArguments, report: &Report) -> Result<Ending, Failu
         MapMemory::Huge,
         report,
         &mut notes,
-    )
-    .map_err(Failure::Map)?;
+    )?;
     let map = Arc::new(found.map);
     let replayed = replay(BufReader::new(file), map, secret, available_bytes())?;
     let digits = replayed.state_hash.iter().map(|byte| format!("{byte:02x}"));

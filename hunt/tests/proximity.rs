@@ -6,9 +6,7 @@ mod town;
 
 use std::collections::BTreeMap;
 
-use ironhoard_hunt::map::{
-    generate, import_geojson, GenerateOptions, ImportOptions, StreetMap, Travel,
-};
+use ironhoard_hunt::map::{generate, GenerateOptions, StreetMap};
 use ironhoard_hunt::near::crowd::{Crowd, FARTHEST_CM};
 use ironhoard_hunt::near::search::{Search, TooLarge, Turned, Ways};
 use ironhoard_hunt::near::treasures::{Spot, Treasures};
@@ -17,7 +15,7 @@ use ironhoard_hunt::request::{Found, List};
 use ironhoard_hunt::validate::place_on_arc;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use town::one_way_city;
+use town::{driven, one_way_city, street};
 
 const REACH_DM: u32 = 1_500;
 
@@ -300,28 +298,14 @@ fn arcs_are_turned_round_as_soon_as_one_has_none_back() {
         let corners = ["[0,0]", "[0.01,0]", "[0.01,0.01]", "[0,0.01]"];
         let streets: Vec<String> = (0..corners.len())
             .map(|at| {
-                let mut ends = [corners[at], corners[(at + 1) % corners.len()]];
-                if is_backward {
-                    ends.reverse();
+                let (one, other) = (corners[at], corners[(at + 1) % corners.len()]);
+                match is_backward {
+                    true => street(at == one_way, other, one),
+                    false => street(at == one_way, one, other),
                 }
-                let tags = if at == one_way { r#"{"oneway":"yes"}"# } else { "{}" };
-                format!(
-                    r#"{{"type":"Feature","properties":{tags},"geometry":{{"type":"LineString","coordinates":[{}]}}}}"#,
-                    ends.join(",")
-                )
             })
             .collect();
-        let text = format!(
-            r#"{{"type":"FeatureCollection","features":[{}]}}"#,
-            streets.join(",")
-        );
-        let options = ImportOptions {
-            travel: Travel::Vehicle,
-            ..ImportOptions::default()
-        };
-        import_geojson(text.as_bytes(), 0, &options, &mut |_, _| {})
-            .unwrap()
-            .0
+        driven(&streets)
     };
     for is_backward in [false, true] {
         assert_eq!(Turned::new(&ring(9, is_backward)).bytes(), 0);

@@ -69,8 +69,7 @@ pub fn run(arguments: &ServeArguments, report: &Report) -> Result<Ending, Failur
         MapMemory::FileFirst,
         report,
         &mut notes,
-    )
-    .map_err(Failure::Map)?;
+    )?;
     let source = found.source.describe();
     let served = engine(arguments, found.map, &source, None, &mut || {})?;
     report.show(&served, as_table)?;
