@@ -2,6 +2,7 @@ package ironhoard
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/lull"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
@@ -100,6 +101,7 @@ func (s *shared) park(ctx context.Context, w *call) error {
 	if w.state.Load() == callDone {
 		return nil
 	}
+	sleeperBarrier(s.client.fencing) // label `turn`, with shared.leave
 	if s.tryLock() && !s.sleep(w) {
 		return nil
 	}
@@ -123,7 +125,7 @@ func (s *shared) sleep(w *call) bool {
 	}
 	if head := s.firstQueued(); head != nil && head != w && head.hands && s.hasRoom(head) {
 		// It is next, and can only do it itself. It serves everybody then, and rouses whoever is to lead.
-		s.lock.Store(0)
+		atomic.StoreUint64(&s.lock, 0)
 		head.rouse()
 		return true
 	}
@@ -136,7 +138,7 @@ func (s *shared) sleep(w *call) bool {
 	if hook := s.client.options.hooks.Parked; hook != nil {
 		hook(int(s.lane.index))
 	}
-	s.lock.Store(0)
+	atomic.StoreUint64(&s.lock, 0)
 	if (s.queue.Load() != nil || s.bell.Load()) && s.tryLock() {
 		s.leave() // commits what is queued, and rouses whoever leads now
 		return false

@@ -2,6 +2,7 @@ package ironhoard
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/ring"
@@ -35,20 +36,24 @@ func (c *Client) Call(ctx context.Context, kind uint16, req, dst []byte) ([]byte
 	if s.draining.Load() {
 		return dst, s.refusal()
 	}
-	if !s.lock.CompareAndSwap(0, 1) {
+	if !atomic.CompareAndSwapUint64(&s.lock, 0, 1) {
 		return c.callBehind(ctx, kind, req, dst)
 	}
 	l := s.lane
 	if s.shut != nil || l.raised || s.pending.waiting > 0 || s.fifo.head != nil || c.news.Load() != l.news {
 		return c.callAmong(ctx, kind, req, dst)
 	}
-	room, err := l.producer.Reserve(len(req))
+	claim, err := s.run.Claim(len(req), reserveShared)
 	if err != nil {
 		return c.callAmong(ctx, kind, req, dst)
 	}
-	memory.CopyIn(l.producer.Payload(room), req)
-	number := s.commitAlone(room, len(req), kind)
-	payload, status, found := l.takeAtOnce(number)
+	if len(req) == memory.Lineful {
+		memory.CopyLineful(claim, req)
+	} else {
+		memory.CopyIn(claim, req)
+	}
+	number := s.commitAlone(len(req), kind)
+	payload, status, found := l.takeAtOnce(&s.run, number)
 	if !found {
 		if payload, status, found = s.look(number); !found {
 			return c.callSlowly(ctx, number, dst)
@@ -62,9 +67,26 @@ func (c *Client) Call(ctx context.Context, kind uint16, req, dst []byte) ([]byte
 	return dst, nil
 }
 
-// commitAlone commits the request of an owner who is alone on the lane.
-func (s *shared) commitAlone(room ring.Room, size int, kind uint16) uint64 {
-	number := s.lane.producer.Commit(room, size, kind)
+// reserveShared is room for n bytes where the last call got none ready.
+func reserveShared(run *ring.Run, n int) ([]byte, error) {
+	p := run.Owner.(*ring.Producer)
+	room, err := p.Reserve(n)
+	if err != nil {
+		return nil, err
+	}
+	return p.Payload(room), nil
+}
+
+// commitAlone commits the request of an owner who is alone on the lane: size bytes, all that was claimed.
+//
+//go:noinline
+func (s *shared) commitAlone(size int, kind uint16) (number uint64) {
+	if p := s.lane.producer; s.run.IsReady() {
+		number = s.run.CommitReady(kind)
+		p.Committed()
+	} else {
+		number = p.Commit(ring.Room(size), size, kind)
+	}
 	s.lane.ringIfAsleep()
 	sys.StoreRelease(&s.sent, number)
 	return number
@@ -72,12 +94,12 @@ func (s *shared) commitAlone(room ring.Room, size int, kind uint16) uint64 {
 
 // endTurn leaves, and lets others run now and then.
 func (s *shared) endTurn() {
-	s.turns++
-	over := s.turns%callsPerTurn == 0
-	s.leave()
-	if over {
+	if s.turns++; s.turns%callsPerTurn == 0 {
+		s.leave()
 		yield()
+		return
 	}
+	s.leave()
 }
 
 // callSlowly goes on where the reply to the owner's own request did not come at once.

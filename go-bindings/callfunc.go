@@ -40,9 +40,9 @@ func (c *Client) CallFunc(
 		s.leave()
 		return err
 	}
-	number := s.commitAlone(room, n, kind)
+	number := s.commitAlone(n, kind)
 	if s.pending.waiting == 0 && s.fifo.head == nil {
-		payload, status, found := s.lane.takeAtOnce(number)
+		payload, status, found := s.lane.takeAtOnce(&s.run, number)
 		if !found {
 			payload, status, found = s.look(number)
 		}

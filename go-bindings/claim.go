@@ -3,14 +3,14 @@ package ironhoard
 import "github.com/ironhoard/ironhoard/go-bindings/internal/ring"
 
 // A Producer's claims: most of a group are the run's (see [ring.Run]), by Claim and Append, which the
-// compiler puts into the program's own loop. All others go by calls.
+// compiler puts into the program's own loop, and so is one that Wait got ready. All others go by calls.
 
 // Claim takes room for a request of n bytes and lends it to be written in place; it holds whatever was
 // there before. It never blocks: [ErrFull] is an ordinary answer. A claim that is still open is aborted.
 //
 // Errors: [ErrFull], [*TooLargeError], [ErrClosed], [ErrEngineGone], [*LaneClosedError], [*CorruptError]. In
 // the middle of a group of equal requests it may learn 64 requests late that the engine is gone or the client
-// was closed. Commit learns of it in any case.
+// was closed, behind a Wait one request late. Commit learns of it in any case.
 func (p *Producer) Claim(n int) ([]byte, error) { return p.run.Claim(n, claimSlowly) }
 
 func claimSlowly(run *ring.Run, n int) ([]byte, error) { return run.Owner.(*Producer).claimSlowly(n) }
@@ -52,7 +52,22 @@ func (p *Producer) trouble() error {
 //
 // [ErrNoClaim] where there is no open claim. [ErrClosed] where the client was closed since Claim: nothing is
 // sent then.
+//
+//go:noinline
 func (p *Producer) Commit(kind uint16) (number uint64, err error) {
+	l := p.lane
+	if p.run.IsReady() && !p.closed && l.client.news.Load() == l.news {
+		number = p.run.CommitReady(kind)
+		l.producer.Committed()
+		p.claim, p.mayOwn = 0, true
+		l.ringIfAsleep()
+		return number, nil
+	}
+	return p.commitSlowly(kind)
+}
+
+// commitSlowly is Commit of a claim whose line was not ready.
+func (p *Producer) commitSlowly(kind uint16) (number uint64, err error) {
 	l := p.lane
 	claim := p.openClaim()
 	if claim == 0 || p.closed || l.client.news.Load() != l.news {

@@ -146,8 +146,8 @@ func (l *lane) next() (payload []byte, status uint16, ok bool, err error) {
 // request's lines ready, lets the lull pass, and takes the reply if it is there then. In this order, because
 // a look takes as long as a line's way here, and stores behind it would wait for it. Side by side with the
 // look the lines come once more, if the engine has looked for the next request too early.
-func (l *lane) takeAtOnce(number uint64) (payload []byte, status uint16, ok bool) {
-	l.producer.OwnNextLines()
+func (l *lane) takeAtOnce(run *ring.Run, number uint64) (payload []byte, status uint16, ok bool) {
+	l.getReady(run)
 	nothing := l.lull.Pass(number)
 	l.producer.KeepNextLines(nothing)
 	payload, status, ok = l.consumer.TakeAfter(nothing, number)
@@ -155,6 +155,12 @@ func (l *lane) takeAtOnce(number uint64) (payload []byte, status uint16, ok bool
 		l.lull.FoundWith(0)
 	}
 	return payload, status, ok
+}
+
+// getReady makes the next request's line the owner's run, and takes it and some more into this core's cache.
+func (l *lane) getReady(run *ring.Run) {
+	l.producer.OwnNextLines()
+	l.producer.Ready(run)
 }
 
 // dropped counts replies that nobody waited for any more.

@@ -114,7 +114,7 @@ func (p *Producer) Poll() (reply Reply, ok bool, err error) {
 		l.consumer.Release()
 		if err == nil && p.mayOwn && l.outstanding() == 1 && p.claim == 0 {
 			p.mayOwn = false
-			l.producer.OwnNextLines()
+			l.getReady(&p.run)
 		}
 		return Reply{}, false, err
 	}
@@ -134,7 +134,7 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 	if alone {
 		p.mayOwn = false
 		number := l.producer.Next() - 1
-		if payload, status, ok := l.takeAtOnce(number); ok {
+		if payload, status, ok := l.takeAtOnce(&p.run, number); ok {
 			return Reply{Number: number, Status: status, Payload: payload}, nil
 		}
 	}
@@ -144,7 +144,9 @@ func (p *Producer) Wait(ctx context.Context) (Reply, error) {
 // waitLate is Wait without a lull, or where the reply to the lone request was not there behind it.
 func (p *Producer) waitLate(ctx context.Context, alone bool) (Reply, error) {
 	l := p.lane
-	p.publish()
+	if !alone {
+		p.publish()
+	}
 	for {
 		looks := uint32(0)
 		if alone {

@@ -27,14 +27,15 @@ const groupSize = 16
 // too long raises the lane's flag and sleeps with the lock free; the engine then rings, and the tender
 // does what an owner does.
 type shared struct {
-	lock     atomic.Uint32        // 1: somebody owns all below the line
+	lock     uint64               // 1: somebody owns all below the line; atomic
 	callback atomic.Uintptr       // the goroutine whose callback runs with the lock held
 	queue    atomic.Pointer[call] // the newest first
 	draining atomic.Bool          // no call is taken any more; those under way are
 	bell     atomic.Bool          // the tender had news since whoever sleeps last looked
 
 	// ── the owner's ──
-	lane    *lane // nil where the client reads events only
+	lane    *lane    // nil where the client reads events only
+	run     ring.Run // the line that is ready for the next call, if there is one
 	client  *Client
 	fifo    callList // what was in the queue, the oldest first
 	pending pending
@@ -46,6 +47,7 @@ type shared struct {
 
 func (s *shared) begin(c *Client, l *lane) {
 	s.client, s.lane, s.bound = c, l, c.options.spin
+	s.run = l.producer.NewRun(l.producer)
 }
 
 // refusal is why no call is taken.
@@ -58,7 +60,7 @@ func (s *shared) refusal() error {
 
 // tryLock takes the lane if nobody owns it.
 func (s *shared) tryLock() bool {
-	if s.lock.Load() != 0 || !s.lock.CompareAndSwap(0, 1) {
+	if atomic.LoadUint64(&s.lock) != 0 || !atomic.CompareAndSwapUint64(&s.lock, 0, 1) {
 		return false
 	}
 	if s.lane.raised {
@@ -68,10 +70,17 @@ func (s *shared) tryLock() bool {
 }
 
 // leave gives the lane up. Whoever queued a request meanwhile and did not get the lock relies on this look
-// at the queue: it queued before it tried the lock, and here the lock is free before the look.
+// at the queue. It queues, then tries the lock; here the lock is free, then comes the look: one of the two
+// sees the other. In most turns nobody is there, so who leaves runs no barrier between the two, and whoever
+// queued runs one for both before it sleeps (label `turn`): up to there it tries the lock again and again.
+//
+//go:noinline
 func (s *shared) leave() {
 	if s.pending.waiting == 0 && s.fifo.head == nil {
-		s.lock.Store(0)
+		sys.StoreReleaseHere(&s.lock, 0)
+		if s.client.fencing {
+			sys.Fence() // `turn`
+		}
 		if s.queue.Load() == nil || !s.tryLock() {
 			return
 		}
@@ -88,7 +97,7 @@ func (s *shared) leaveAmong() {
 			leader = s.pending.oldest(s.lane.consumer.Cursor().Number)
 		}
 		queued := s.firstQueued()
-		s.lock.Store(0)
+		atomic.StoreUint64(&s.lock, 0)
 		if s.queue.Load() != nil && s.tryLock() {
 			s.commitQueued()
 			continue

@@ -19,6 +19,13 @@ const Plain = true
 // storeWord is a plain store: on both processors a word of 8 bytes is stored in one piece.
 func storeWord(word *uint64, value uint64) { *word = value }
 
+// CopyLineful is CopyIn of a Lineful of bytes, in the caller's own code.
+func CopyLineful(destination, source []byte) {
+	to, from := (*lineful)(unsafe.Pointer((*[Lineful]byte)(destination))), (*lineful)(unsafe.Pointer((*[Lineful]byte)(source)))
+	to[0], to[1], to[2] = from[0], from[1], from[2]
+	to[3], to[4], to[5] = from[3], from[4], from[5]
+}
+
 // CopyIn copies source to destination, which may be shared memory, with stores of 8 bytes where that is
 // short: a payload that was just built with narrow stores and is copied with wide loads waits until the
 // store buffer has drained.

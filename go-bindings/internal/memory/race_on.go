@@ -27,6 +27,9 @@ const Plain = false
 // storeWord is atomic for the detector: a consumer may look at the word.
 func storeWord(word *uint64, value uint64) { atomic.StoreUint64(word, value) }
 
+// CopyLineful is CopyIn of a Lineful of bytes.
+func CopyLineful(destination, source []byte) { CopyIn(destination, source[:Lineful]) }
+
 // CopyIn copies source to destination.
 func CopyIn(destination, source []byte) {
 	if copy(destination, source) != len(source) {

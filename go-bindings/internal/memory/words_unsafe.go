@@ -34,14 +34,27 @@ func OfMapping(base unsafe.Pointer, capacity, identity uint64) Words {
 type Line struct {
 	Header  uint64
 	Second  uint64
-	Payload [48]byte
+	Payload [Lineful]byte
 }
+
+// Lineful is how many bytes of payload one line carries beside its header.
+const Lineful = 48
+
+// lineful are these bytes, as words.
+type lineful [Lineful / 8]uint64
 
 // Lines are the words as lines, to be written with plain stores: only where [Plain] allows it, and only lines
 // whose header some later Publish makes visible.
 func (w *Words) Lines() []Line {
 	return unsafe.Slice((*Line)(w.base), w.Count()*8/uint64(unsafe.Sizeof(Line{})))
 }
+
+// LineAt is the line at position, a multiple of its size.
+func (w *Words) LineAt(position uint64) *Line { return (*Line)(unsafe.Pointer(w.at(position))) }
+
+// Bytes lends bytes bytes from the payload's beginning on, those of the lines behind included; they must not run
+// over the end of the words.
+func (l *Line) Bytes(bytes int) []byte { return unsafe.Slice(&l.Payload[0], bytes) }
 
 // Count is the number of words; a power of two.
 func (w *Words) Count() uint64 { return w.mask/8 + 1 }
@@ -131,6 +144,10 @@ func Append(destination, source []byte) []byte {
 		return append(destination, source...)
 	}
 	destination = destination[:begin+len(source)]
-	CopyIn(destination[begin:], source)
+	if len(source) == Lineful {
+		CopyLineful(destination[begin:], source)
+	} else {
+		CopyIn(destination[begin:], source)
+	}
 	return destination
 }

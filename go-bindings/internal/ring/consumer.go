@@ -1,6 +1,8 @@
 package ring
 
 import (
+	"sync/atomic"
+
 	"github.com/ironhoard/ironhoard/go-bindings/internal/layout"
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
 )
@@ -45,7 +47,7 @@ type Consumer struct {
 	payload  uint32
 	position Position
 	released uint64
-	last     uint64 // bytes of the last record
+	last     uint32 // bytes of the last record's payload
 	fault    *CorruptError
 }
 
@@ -98,12 +100,33 @@ func (c *Consumer) TakeAfter(nothing, number uint64) (payload []byte, kind uint1
 	if c.next.Position-c.released >= c.capacity/8 {
 		c.Release()
 	}
-	at := c.next.Position + nothing
-	if c.last > layout.Line {
-		c.expect(at, c.last)
+	// A reply is usually as long as the one before: all that this says is got ready before the look, so that
+	// little is left to do behind it.
+	at, bytes := c.next.Position+nothing, layout.RecordBytes(c.last)
+	toEnd := c.capacity - c.next.Position&(c.capacity-1)
+	if c.next.Number != number || c.fault != nil || bytes > toEnd {
+		return c.takeUnusual(c.words.Observe(at), number) // `commit`, with the producer's publish
+	}
+	line, usual := c.words.LineAt(at), recordWord(c.last, number)
+	payload = line.Bytes(int(c.last))
+	if bytes > layout.Line {
+		c.expect(at, bytes)
 	}
 	word := c.words.Observe(at) // `commit`, with the producer's publish
-	size := uint32(word) - layout.HeaderBytes
+	if word != usual {
+		return c.takeUnusual(word, number)
+	}
+	second := atomic.LoadUint64(&line.Second) // settled by `commit`
+	if second>>32 != number>>32 {
+		return nil, 0, false
+	}
+	c.next.Position, c.next.Number = at+bytes, number+1
+	return payload, uint16(second), true
+}
+
+// takeUnusual is TakeAfter behind the look, where the record is not as long as the one before.
+func (c *Consumer) takeUnusual(word, number uint64) (payload []byte, kind uint16, ok bool) {
+	at, size := c.next.Position, uint32(word)-layout.HeaderBytes
 	bytes := layout.RecordBytes(size)
 	isRecord := size <= c.payload && bytes <= c.capacity-at&(c.capacity-1)
 	if uint32(word>>32) != uint32(number) || c.next.Number != number || !isRecord || c.fault != nil {
@@ -113,10 +136,8 @@ func (c *Consumer) TakeAfter(nothing, number uint64) (payload []byte, kind uint1
 	if second>>32 != number>>32 {
 		return nil, 0, false
 	}
-	if c.last != bytes {
-		c.last = bytes
-		c.expect(at, bytes)
-	}
+	c.last = size
+	c.expect(at, bytes)
 	c.next.Position, c.next.Number = at+bytes, number+1
 	return c.words.Bytes(at+layout.HeaderBytes, int(size)), uint16(second), true
 }
@@ -150,8 +171,8 @@ func (c *Consumer) takeBehind(word uint64) (payload []byte, second uint64, ok bo
 	if bytes > layout.Line {
 		c.expect(at, bytes)
 	}
-	if c.last != bytes {
-		c.last = bytes // it seldom changes, and a store saved counts in a stream
+	if c.last != size {
+		c.last = size // it seldom changes, and a store saved counts in a stream
 	}
 	second = c.words.Load(at + 8) // settled by `commit`
 	if second>>32 != number>>32 {

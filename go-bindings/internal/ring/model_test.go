@@ -102,6 +102,42 @@ func (m *model) sendEqual() {
 	}
 }
 
+// sendReady sends a record by a line that was got ready before, or gives that up, or does something else.
+func (m *model) sendReady() {
+	m.p.OwnNextLines()
+	m.p.Ready(&m.r.run)
+	size := int(m.p.last)
+	if m.random.IntN(4) == 0 {
+		size = m.random.IntN(49)
+	}
+	lent := m.r.claim(min(size, int(m.p.PayloadLimit())))
+	if lent == nil {
+		m.publish() // a full ring shows what there is
+		return
+	}
+	if m.p.Pending() == 0 {
+		m.publish()
+	}
+	record := Record{Number: m.p.Next(), Kind: uint16(m.random.Uint32()), Payload: make([]byte, len(lent))}
+	forge(record.Payload, record.Number+uint64(m.random.IntN(6)))
+	copy(lent, record.Payload)
+	switch {
+	case m.random.IntN(8) == 0:
+		return
+	case m.r.run.IsReady() && m.random.IntN(4) > 0:
+		if got := m.r.run.CommitReady(record.Kind); got != record.Number {
+			m.t.Fatalf("committed %d as number %d", record.Number, got)
+		}
+		m.p.Committed()
+		m.committed = append(m.committed, record)
+	default:
+		if got := m.r.add(record.Kind); got != record.Number {
+			m.t.Fatalf("appended %d as number %d", record.Number, got)
+		}
+		m.appended = append(m.appended, record)
+	}
+}
+
 func (m *model) publish() {
 	m.committed = append(m.committed, m.appended...)
 	m.appended = nil
@@ -141,7 +177,7 @@ func (m *model) receive() {
 }
 
 func (m *model) step() {
-	switch m.random.IntN(14) {
+	switch m.random.IntN(16) {
 	case 0:
 		if m.p.Publish() {
 			m.publish()
@@ -157,6 +193,8 @@ func (m *model) step() {
 		m.receive()
 	case 8, 9:
 		m.sendEqual()
+	case 10, 11:
+		m.sendReady()
 	default:
 		m.send()
 	}

@@ -36,8 +36,8 @@ type Producer struct {
 	first      uint64 // header of the open batch's first record, not yet stored; 0 where no batch is open
 	end        uint64 // while a batch is open: the committed end; otherwise it is the tail
 	endNumber  uint64
-	last       uint64 // bytes of the last record
-	run        *Run   // of the open batch, if it has one
+	last       uint32 // bytes of the last record's payload
+	run        *Run   // of the open batch, if it has one, or the line that is ready
 
 	words    memory.Words
 	lines    []memory.Line // the words again
@@ -150,11 +150,31 @@ func (p *Producer) CommitAlone(payload uint32, kind uint16) uint64 {
 	}
 	p.words.Store(at+8, secondWord(kind, 0, number))
 	p.words.PublishHere(at, recordWord(payload, number)) // `commit`, with Words.Observe in the consumer
-	if p.last != bytes {
-		p.last = bytes // it seldom changes, and a store saved counts in a stream
+	if p.last != payload {
+		p.last = payload // it seldom changes, and a store saved counts in a stream
 	}
 	p.tail, p.tailNumber = at+bytes, number+1
 	return number
+}
+
+// Ready makes the next line the run's, for a record as long as the last one that goes alone: Claim and
+// CommitReady then have little left to do. For who waits, and has time.
+func (p *Producer) Ready(run *Run) {
+	if !memory.Plain || p.first != 0 || p.run != nil || uint64(p.last) > p.oneLine || p.tail == p.limit {
+		return
+	}
+	if behind := p.tail + layout.Line; p.soiled.take(behind) {
+		p.words.Store(behind, 0)
+	}
+	p.run, p.near = run, p.tail
+	run.beginAlone(p.tail/layout.Line&uint64(len(p.lines)-1), p.tailNumber, p.last)
+}
+
+// Committed comes behind CommitReady of the run: its line is a record now.
+func (p *Producer) Committed() {
+	p.tail, p.tailNumber = p.tail+layout.Line, p.tailNumber+1
+	p.run.forget()
+	p.run, p.near = nil, p.limit
 }
 
 // AppendRun is Append for who knows the payload of the room that was reserved last, or was lent by the run.
@@ -220,8 +240,8 @@ func (p *Producer) appendTail(payload uint32, kind uint16) uint64 {
 	at, number := p.tail, p.tailNumber
 	bytes := layout.RecordBytes(payload)
 	p.words.Store(at+8, secondWord(kind, 0, number))
-	if p.last != bytes {
-		p.last = bytes
+	if p.last != payload {
+		p.last = payload
 	}
 	if header := recordWord(payload, number); p.first == 0 {
 		p.first, p.end, p.endNumber = header, at, number
@@ -236,10 +256,10 @@ func (p *Producer) appendTail(payload uint32, kind uint16) uint64 {
 
 // Publish makes the open batch visible in one step; says whether there was one.
 func (p *Producer) Publish() bool {
+	p.endRun()
 	if p.first == 0 {
 		return false
 	}
-	p.endRun()
 	first := p.first
 	p.first = 0
 	p.publishHeader(p.end, first, p.tail)
@@ -276,10 +296,10 @@ func (p *Producer) publishHeader(start, header, end uint64) {
 // called once per wait, after a commit, when there is nothing to read. The lines then change hands while
 // nobody waits for them. Never while room is reserved: it would erase its payload.
 func (p *Producer) OwnNextLines() {
-	if p.first != 0 {
+	if p.first != 0 || p.run != nil {
 		return
 	}
-	bytes := min(max(p.last, ownAtLeast*layout.Line), p.limit-p.tail)
+	bytes := min(max(layout.RecordBytes(p.last), ownAtLeast*layout.Line), p.limit-p.tail)
 	for done := uint64(0); done < bytes; done += layout.Line {
 		p.words.Store(p.tail+done, 0)
 	}
@@ -288,7 +308,7 @@ func (p *Producer) OwnNextLines() {
 // KeepNextLines asks once more for the lines of a record as long as the last one: who has looked for it too
 // early has taken them away. Nothing is 0, and not there before they are wanted.
 func (p *Producer) KeepNextLines(nothing uint64) {
-	p.words.ExpectWrite(p.tail+nothing, int(min(p.last, p.limit-p.tail)/layout.Line))
+	p.words.ExpectWrite(p.tail+nothing, int(min(layout.RecordBytes(p.last), p.limit-p.tail)/layout.Line))
 }
 
 // HasRoom says whether a record of payload bytes fits, with any padding: nil, or as Reserve.

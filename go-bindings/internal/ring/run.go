@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ironhoard/ironhoard/go-bindings/internal/memory"
+	"github.com/ironhoard/ironhoard/go-bindings/internal/sys"
 )
 
 // Run is lines of an open batch that need nothing but stores: for records of one size, of one line each, with
@@ -25,6 +26,9 @@ import (
 // A lent line has its header at once, for the batch is not visible before its first record has one. Where the
 // run ends with that claim open, the header is taken back.
 //
+// A run may also be the one line at the committed end, got ready for a record that goes alone while its owner
+// waited for a reply: see Producer.Ready. Claim stores 0 where its header will be.
+//
 // A Run has one owner, who keeps it beside the Producer, and hands it over with each AppendRun.
 type Run struct {
 	next   uint64        // the line of the next record, among all of the ring
@@ -32,7 +36,8 @@ type Run struct {
 	stop   uint64        // the last line that may be lent; its record is appended by AppendRun
 	size   int           // bytes of each payload; nobody's where there is no run
 	number uint64        // a record's number, less what next is behind it
-	header uint64        // its header, less next << 32
+	header uint64        // its header, less next times step
+	step   uint64        // 1 << 32; 0 where the run is one line that goes alone
 	upper  uint64        // the high half of its number
 	lines  []memory.Line // all of the ring
 
@@ -55,7 +60,7 @@ func (r *Run) Claim(payload int, slowly func(*Run, int) ([]byte, error)) ([]byte
 		return slowly(r, payload)
 	}
 	r.lent = &r.lines[r.next]
-	r.lent.Header = r.next<<32 + r.header
+	r.lent.Header = r.next*r.step + r.header
 	return r.lent.Payload[:payload:payload], nil
 }
 
@@ -77,13 +82,32 @@ func (r *Run) Next() uint64 { return r.next + r.number + 1 }
 // Lent says how many bytes the run's open claim has, if there is one.
 func (r *Run) Lent() (payload int, open bool) { return r.size, r.lent != nil }
 
+// IsReady says whether the open claim is of a line that goes alone.
+func (r *Run) IsReady() bool { return r.step == 0 && r.lent != nil }
+
+// CommitReady makes the open claim of a line that goes alone visible, and returns its number. For functions
+// that are not inlined themselves: see sys.StoreReleaseHere. The producer is told behind it, with Committed:
+// what the engine waits for comes first.
+func (r *Run) CommitReady(kind uint16) uint64 {
+	number := r.next + r.number + 1
+	r.lent.Second = r.upper | uint64(kind)
+	sys.StoreReleaseHere(&r.lent.Header, recordWord(uint32(r.size), number)) // `commit`, with Words.Observe
+	return number
+}
+
 // begin makes lines from next on the run, for records from number on: as many as may be appended, and one
 // more that may be lent.
 func (r *Run) begin(next, count, number uint64, payload uint32) {
 	r.next, r.stop, r.size = next, next+count, int(payload)
 	r.number = number - next - 1
-	r.header = recordWord(payload, number-next)
+	r.header, r.step = recordWord(payload, number-next), 1<<32
 	r.upper = secondWord(0, 0, number)
+}
+
+// beginAlone makes line next the run, for record number, which nothing is appended to.
+func (r *Run) beginAlone(next, number uint64, payload uint32) {
+	r.begin(next, 0, number, payload)
+	r.header, r.step = 0, 0
 }
 
 // end takes the lines away. Where a claim is open on one its header goes: the line lies behind the batch.
@@ -91,5 +115,8 @@ func (r *Run) end(words *memory.Words, tail uint64) {
 	if r.lent != nil {
 		words.Store(tail, 0)
 	}
-	r.lent, r.size, r.next = nil, noSize, uint64(len(r.lines))
+	r.forget()
 }
+
+// forget makes the run one without lines.
+func (r *Run) forget() { r.lent, r.size, r.next = nil, noSize, uint64(len(r.lines)) }

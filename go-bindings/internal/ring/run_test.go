@@ -149,6 +149,88 @@ func TestAClaimOfTheRunThatIsGivenUpLeavesNothing(t *testing.T) {
 	}
 }
 
+// readyPair is a ring in which a record went alone and the next line was got ready.
+func readyPair(t *testing.T) (*runner, *Consumer) {
+	t.Helper()
+	if !memory.Plain {
+		t.Skip("with the race detector no line is got ready")
+	}
+	p, c := pair(t, make([]uint64, 512), Start)
+	r := newRunner(t, p)
+	write(t, p, 1, numbered(1))
+	expect(t, c, 1, 2)
+	p.OwnNextLines()
+	p.Ready(&r.run)
+	return r, c
+}
+
+func TestALineThatIsReadyNeedsNoCall(t *testing.T) {
+	r, c := readyPair(t)
+	copy(r.claim(48), numbered(2))
+	if _, ok := c.Next(); ok || c.Fault() != nil {
+		t.Fatalf("a claim is visible: %v", c.Fault())
+	}
+	if number := r.run.CommitReady(2); number != 2 {
+		t.Fatalf("the second record has number %d", number)
+	}
+	r.p.Committed()
+	expect(t, c, 2, 3)
+	if r.claims != 0 || r.p.Next() != 3 || r.run.IsReady() {
+		t.Errorf("%d calls, %d is next, ready: %v", r.claims, r.p.Next(), r.run.IsReady())
+	}
+}
+
+func TestALineThatIsReadyMayBeUsedInAnyOtherWay(t *testing.T) {
+	for name, send := range map[string]func(*runner){
+		"shorter":             func(r *runner) { write(t, r.p, 2, numbered(2)) },
+		"as a group":          func(r *runner) { r.send(2, numbered(2)); r.p.Publish() },
+		"behind an abort":     func(r *runner) { forge(r.claim(48), 3); r.p.GiveUp(); write(t, r.p, 2, numbered(2)) },
+		"behind another size": func(r *runner) { forge(r.claim(48), 3); forge(r.claim(60), 2); write(t, r.p, 2, numbered(2)) },
+		"got ready twice":     func(r *runner) { r.p.Ready(&r.run); r.p.OwnNextLines(); write(t, r.p, 2, numbered(2)) },
+		"behind a publish":    func(r *runner) { r.p.Publish(); write(t, r.p, 2, numbered(2)) },
+		"with others behind":  func(r *runner) { r.send(2, numbered(2)); write(t, r.p, 3, numbered(3)) },
+	} {
+		r, c := readyPair(t)
+		send(r)
+		t.Log(name)
+		expect(t, c, 2, r.p.Next())
+		if _, open := r.run.Lent(); open || r.run.IsReady() {
+			t.Errorf("%s: the line is still lent", name)
+		}
+	}
+}
+
+func TestTheWordBehindALineThatIsReadyIsHarmless(t *testing.T) {
+	r, c := readyPair(t)
+	forge(r.claim(200), 3) // aborted: payload lies where record 3 will have its header
+	r.p.Ready(&r.run)
+	copy(r.claim(48), numbered(2))
+	r.run.CommitReady(2)
+	r.p.Committed()
+	expect(t, c, 2, 3)
+}
+
+func TestNothingIsReadyWhereThereIsNoRoomOrABatch(t *testing.T) {
+	r, c := readyPair(t)
+	for lent := r.claim(48); lent != nil; lent = r.claim(48) {
+		r.add(2)
+	}
+	r.p.Ready(&r.run)
+	if r.claim(48) != nil {
+		t.Error("a line of a full ring was lent")
+	}
+	r.p.Publish()
+	for _, ok := c.Next(); ok; _, ok = c.Next() {
+	}
+	c.Release()
+	r.send(1, numbered(1)) // opens a batch
+	r.p.endRun()
+	r.p.Ready(&r.run)
+	if r.claim(48); r.run.IsReady() {
+		t.Error("a line behind a batch was lent as one that goes alone")
+	}
+}
+
 func TestARunEndsWhereTheRingIsFull(t *testing.T) {
 	p, c := pair(t, make([]uint64, 512), Start) // 64 lines
 	r := newRunner(t, p)
