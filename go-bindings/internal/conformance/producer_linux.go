@@ -21,6 +21,7 @@ var producerTests = map[string]func(*testing.T, Start){
 	"a claim amid a group":                     groupClaimTest,
 	"claims of nonsense":                       nonsenseClaimTest,
 	"a client that is closed amid a group":     groupClosedTest,
+	"a line that is ready":                     readyTest,
 	"full is an answer":                        fullTest,
 	"an abort uses no number":                  abortTest,
 	"a commit without a claim is an error":     noClaimTest,
