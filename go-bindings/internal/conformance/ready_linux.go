@@ -69,12 +69,18 @@ var readyTests = map[string]func(*testing.T, *ironhoard.Client, *ironhoard.Produ
 		}
 	},
 	"closed": func(t *testing.T, client *ironhoard.Client, p *ironhoard.Producer) {
-		p.Close()
-		next := producer(t, client)
-		claim(t, next, []byte("not yours"))
-		if room, err := p.Claim(9); !errors.Is(err, ironhoard.ErrClosed) {
-			t.Errorf("a closed producer lent %d bytes of a lane that is another's: %v", len(room), err)
+		lent := func() {
+			t.Helper()
+			if room, err := p.Claim(9); !errors.Is(err, ironhoard.ErrClosed) {
+				t.Errorf("a closed producer lent %d bytes: %v", len(room), err)
+			}
 		}
+		p.Close()
+		lent()
+		next := producer(t, client) // of the same lane
+		lent()
+		claim(t, next, []byte("not yours"))
+		lent()
 		commit(t, next, 2)
 		wait(t, next, 2, []byte("not yours"))
 	},
