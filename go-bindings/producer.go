@@ -296,7 +296,8 @@ func (p *Producer) Close() error {
 	if p.closed {
 		return nil
 	}
-	_ = p.Flush()
+	p.publish()
+	p.lane.producer.GiveUp() // the run's line, for the lane is another's now; an open claim is in p.claim
 	p.closed = true
 	p.end()
 	return nil

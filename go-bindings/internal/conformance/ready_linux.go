@@ -49,12 +49,44 @@ var readyTests = map[string]func(*testing.T, *ironhoard.Client, *ironhoard.Produ
 		commit(t, p, 2)
 		wait(t, p, 2, []byte("same size"))
 	},
+	"behind a group": func(t *testing.T, _ *ironhoard.Client, p *ironhoard.Producer) {
+		for number := uint64(2); number < 60; number += 3 {
+			claim(t, p, []byte("same size"))
+			appended(t, p, number)
+			claim(t, p, []byte("same size"))
+			appended(t, p, number+1)
+			if number%2 == 0 {
+				claim(t, p, []byte("same size"))
+			}
+			if err := p.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if number%2 != 0 {
+				claim(t, p, []byte("same size"))
+			}
+			commit(t, p, number+2)
+			for due := number; due < number+3; due++ {
+				wait(t, p, due, []byte("same size"))
+			}
+		}
+	},
+	"closed with a group": func(t *testing.T, client *ironhoard.Client, p *ironhoard.Producer) {
+		claim(t, p, []byte("same size"))
+		appended(t, p, 2)
+		p.Close() // makes the group visible
+		if room, err := p.Claim(9); !errors.Is(err, ironhoard.ErrClosed) {
+			t.Errorf("a closed producer lent %d bytes: %v", len(room), err)
+		}
+		next := producer(t, client)
+		got, err := next.Call(always, KindEcho, []byte("of another"), nil)
+		if err != nil || string(got) != "of another" {
+			t.Errorf("whoever has the lane next: %q, %v", got, err)
+		}
+	},
 	"in a group": func(t *testing.T, _ *ironhoard.Client, p *ironhoard.Producer) {
 		for number := uint64(2); number < 40; number++ {
 			claim(t, p, []byte("same size"))
-			if got, err := p.Append(KindEcho); err != nil || got != number {
-				t.Fatalf("append: %d, %v", got, err)
-			}
+			appended(t, p, number)
 		}
 		for number := uint64(2); number < 40; number++ {
 			wait(t, p, number, []byte("same size"))
@@ -119,5 +151,12 @@ func commit(t *testing.T, p *ironhoard.Producer, number uint64) {
 	t.Helper()
 	if got, err := p.Commit(KindEcho); err != nil || got != number {
 		t.Fatalf("commit: %d, %v", got, err)
+	}
+}
+
+func appended(t *testing.T, p *ironhoard.Producer, number uint64) {
+	t.Helper()
+	if got, err := p.Append(KindEcho); err != nil || got != number {
+		t.Fatalf("append: %d, %v", got, err)
 	}
 }
