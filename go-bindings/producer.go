@@ -296,8 +296,7 @@ func (p *Producer) Close() error {
 	if p.closed {
 		return nil
 	}
-	p.publish()
-	p.lane.producer.GiveUp() // the run's line, for the lane is another's now; an open claim is in p.claim
+	_ = p.Flush()
 	p.closed = true
 	p.end()
 	return nil

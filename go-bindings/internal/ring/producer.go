@@ -254,11 +254,8 @@ func (p *Producer) appendTail(payload uint32, kind uint16) uint64 {
 	return number
 }
 
-// Publish makes the open batch visible in one step; says whether there was one. In a stream of groups the next
-// one is near: the run's next line is ready behind it, unless it was lent already, and is its owner's to keep.
+// Publish makes the open batch visible in one step; says whether there was one.
 func (p *Producer) Publish() bool {
-	run := p.run
-	again := run != nil && run.lent == nil
 	p.endRun()
 	if p.first == 0 {
 		return false
@@ -266,9 +263,6 @@ func (p *Producer) Publish() bool {
 	first := p.first
 	p.first = 0
 	p.publishHeader(p.end, first, p.tail)
-	if again {
-		p.Ready(run)
-	}
 	return true
 }
 
