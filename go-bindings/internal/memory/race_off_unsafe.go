@@ -21,7 +21,8 @@ func storeWord(word *uint64, value uint64) { *word = value }
 
 // CopyLineful is CopyIn of a Lineful of bytes, in the caller's own code.
 func CopyLineful(destination, source []byte) {
-	to, from := (*lineful)(unsafe.Pointer((*[Lineful]byte)(destination))), (*lineful)(unsafe.Pointer((*[Lineful]byte)(source)))
+	to := (*lineful)(unsafe.Pointer((*[Lineful]byte)(destination)))
+	from := (*lineful)(unsafe.Pointer((*[Lineful]byte)(source)))
 	to[0], to[1], to[2] = from[0], from[1], from[2]
 	to[3], to[4], to[5] = from[3], from[4], from[5]
 }

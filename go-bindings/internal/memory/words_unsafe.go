@@ -52,8 +52,8 @@ func (w *Words) Lines() []Line {
 // LineAt is the line at position, a multiple of its size.
 func (w *Words) LineAt(position uint64) *Line { return (*Line)(unsafe.Pointer(w.at(position))) }
 
-// Bytes lends bytes bytes from the payload's beginning on, those of the lines behind included; they must not run
-// over the end of the words.
+// Bytes lends bytes bytes from the payload's beginning on, those of the lines behind included; they must not
+// run over the end of the words.
 func (l *Line) Bytes(bytes int) []byte { return unsafe.Slice(&l.Payload[0], bytes) }
 
 // Count is the number of words; a power of two.
