@@ -55,6 +55,22 @@ func TestNothingIsAllocated(t *testing.T) {
 			_, err = producer.Wait(ctx)
 			try(err)
 		},
+		"a group claimed at once": func() {
+			group, err := producer.ClaimGroup(1, 48, 16)
+			if err == ironhoard.ErrFull {
+				return
+			}
+			try(err)
+			for i := range group.Len() {
+				copy(group.At(i), request)
+			}
+			_, err = producer.CommitGroup(&group, group.Len())
+			try(err)
+			for producer.Outstanding() > 0 {
+				_, err = producer.Wait(ctx)
+				try(err)
+			}
+		},
 		"a group": func() {
 			for range 16 {
 				_, err := producer.Claim(48)

@@ -18,12 +18,8 @@ func claimSlowly(run *ring.Run, n int) ([]byte, error) { return run.Owner.(*Prod
 // claimSlowly is Claim where the run has no line for it.
 func (p *Producer) claimSlowly(n int) ([]byte, error) {
 	l := p.lane
-	if p.closed || l.client.news.Load() != l.news {
-		p.giveUp()
-		if err := p.trouble(); err != nil {
-			p.end()
-			return nil, err
-		}
+	if err := p.learn(); err != nil {
+		return nil, err
 	}
 	room, err := l.producer.Reserve(n)
 	if err != nil {
@@ -33,6 +29,20 @@ func (p *Producer) claimSlowly(n int) ([]byte, error) {
 	}
 	p.claim = uint32(n) + 1
 	return l.producer.Payload(room), nil
+}
+
+// learn looks whether there is news, and says why nothing can be sent, if there is a reason. The open claim is
+// given up then.
+func (p *Producer) learn() error {
+	if l := p.lane; !p.closed && l.client.news.Load() == l.news {
+		return nil
+	}
+	err := p.trouble()
+	if err != nil {
+		p.giveUp()
+		p.end()
+	}
+	return err
 }
 
 // trouble is why nothing can be sent, if there is a reason.
@@ -70,7 +80,7 @@ func (p *Producer) Commit(kind uint16) (number uint64, err error) {
 func (p *Producer) commitSlowly(kind uint16) (number uint64, err error) {
 	l := p.lane
 	claim := p.openClaim()
-	if claim == 0 || p.closed || l.client.news.Load() != l.news {
+	if claim == 0 || claim == openGroup || p.closed || l.client.news.Load() != l.news {
 		if err := p.noCommit(); err != nil {
 			return 0, err
 		}
@@ -100,7 +110,7 @@ func appendSlowly(run *ring.Run, kind uint16) (uint64, error) {
 // appendSlowly is Append for what the run has not lent.
 func (p *Producer) appendSlowly(kind uint16) (number uint64, err error) {
 	claim := p.openClaim()
-	if claim == 0 || p.closed {
+	if claim == 0 || claim == openGroup || p.closed {
 		if err := p.noCommit(); err != nil {
 			return 0, err
 		}
@@ -135,7 +145,7 @@ func (p *Producer) noCommit() error {
 	p.giveUp()
 	err := p.trouble()
 	p.end()
-	if err == nil && claim == 0 {
+	if err == nil && (claim == 0 || claim == openGroup) {
 		err = ErrNoClaim
 	}
 	return err

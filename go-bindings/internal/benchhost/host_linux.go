@@ -50,7 +50,7 @@ func (h *host) questions() map[string]measure.Question {
 	return map[string]measure.Question{
 		"call":   {Numbers: 3, Answer: h.calls},
 		"lane":   {Numbers: 3, Answer: h.laneCalls},
-		"stream": {Numbers: 4, Answer: func(n []uint64) (measure.Answer, error) { return h.stream.run(h.clock, n) }},
+		"stream": {Numbers: 5, Answer: func(n []uint64) (measure.Answer, error) { return h.stream.run(h.clock, n) }},
 		"window": {Numbers: 3, Answer: h.window},
 		"closed": {Numbers: 2, Answer: h.closedLoop},
 		"burst":  {Numbers: 3, Answer: h.bursts},
@@ -148,9 +148,11 @@ func (h *host) window(n []uint64) (measure.Answer, error) {
 	return measure.Answer{Numbers: []uint64{h.clock.Ticks() - start}}, nil
 }
 
-// Requests sent before replies are looked for, and replies taken before requests are.
+// Requests sent before replies are looked for, how many of them go at once, and replies taken before requests
+// are sent.
 const (
 	windowBurst   = 64
+	windowGroup   = 16
 	windowReplies = 256
 )
 
@@ -177,20 +179,23 @@ func (h *host) fillWindow(words int, count uint64) error {
 
 // sendBurst sends up to count messages from number first on; fewer where the ring is full.
 func (h *host) sendBurst(words int, first, count uint64) (sent uint64, err error) {
-	for number := first; number < first+count; number++ {
-		claim, err := h.producer.Claim(8 * words)
+	for sent < count {
+		group, err := h.producer.ClaimGroup(kindEcho, 8*words, int(min(count-sent, windowGroup)))
 		if err == ironhoard.ErrFull {
-			return number - first, nil
+			return sent, nil
 		}
 		if err != nil {
 			return 0, err
 		}
-		measure.Fill(claim, number)
-		if _, err := h.producer.Append(kindEcho); err != nil {
+		for i := range group.Len() {
+			measure.Fill(group.At(i), first+sent+uint64(i))
+		}
+		if _, err := h.producer.CommitGroup(&group, group.Len()); err != nil {
 			return 0, err
 		}
+		sent += uint64(group.Len())
 	}
-	return count, h.producer.Flush()
+	return sent, nil
 }
 
 // takeReplies takes what there is; the first must be message number next.

@@ -35,6 +35,7 @@ type stream struct {
 	memory   *region.Mapping
 	producer *ring.Producer
 	reserved uint32
+	appends  bool
 }
 
 func openStream(fd int) (*stream, error) {
@@ -54,9 +55,11 @@ func openStream(fd int) (*stream, error) {
 }
 
 // run writes records, group of them visible at a time: warmUp untimed, then timed on the clock, from an
-// empty ring to an empty ring.
+// empty ring to an empty ring. Where append is 1 they are appended to their group one by one, otherwise each
+// group is claimed at once.
 func (s *stream) run(clock measure.Clock, n []uint64) (measure.Answer, error) {
 	group, words, warmUp, timed := n[0], int(n[1]), n[2], n[3]
+	s.appends = n[4] == 1
 	if err := s.write(group, words, warmUp); err != nil {
 		return measure.Answer{}, err
 	}
@@ -78,6 +81,9 @@ func (s *stream) write(group uint64, words int, count uint64) error {
 
 // writeRecords writes count records.
 func (s *stream) writeRecords(group uint64, words int, count uint64, pause *patience) error {
+	if group > 1 && !s.appends {
+		return s.claimGroups(group, words, count, pause)
+	}
 	if words == 6 && group > 1 {
 		return s.writeGroups(group, count)
 	}
@@ -105,6 +111,36 @@ func (s *stream) writeRecords(group uint64, words int, count uint64, pause *pati
 	}
 	s.producer.Publish()
 	return nil
+}
+
+// claimGroups writes count records in groups that are claimed at once.
+func (s *stream) claimGroups(group uint64, words int, count uint64, pause *patience) error {
+	for end := s.producer.Next() + count; s.producer.Next() < end; {
+		next := s.producer.Next()
+		lent, err := s.producer.ReserveGroup(8*words, int(min(group, end-next)), streamRecord)
+		if err != nil {
+			if err := s.wait(err, pause); err != nil {
+				return err
+			}
+			continue
+		}
+		fillGroup(&lent, words, next)
+		s.producer.CommitGroup(&lent, lent.Len())
+	}
+	return nil
+}
+
+// fillGroup writes the words of records next and on. A call in the loop would store where to return to.
+func fillGroup(group *ring.Group, words int, next uint64) {
+	if words != 6 {
+		for i := range group.Len() {
+			fill(group.At(i), words, next+uint64(i))
+		}
+		return
+	}
+	for i := range group.Len() {
+		fillSix((*[48]byte)(group.At(i)), next+uint64(i))
+	}
 }
 
 // writeGroups writes count records of 48 bytes as a program does whose messages have one size, with the same

@@ -138,6 +138,40 @@ func (m *model) sendReady() {
 	}
 }
 
+// sendGroup claims a group at once, lends some of it in any order, and commits a part, or nothing.
+func (m *model) sendGroup() {
+	kind := uint16(m.random.Uint32())
+	size := m.random.IntN(int(m.p.PayloadLimit()) + 1)
+	if m.random.IntN(2) == 0 {
+		size = min(size, 48)
+	}
+	group, err := m.p.ReserveGroup(size, m.random.IntN(12), kind)
+	m.publish() // what was appended is visible
+	if err == ErrFull {
+		return
+	} else if err != nil {
+		m.t.Fatal(err)
+	}
+	for range 2 * group.Len() {
+		i := m.random.IntN(group.Len())
+		forge(group.At(i), m.p.Next()+uint64(m.random.IntN(group.Len()+4)))
+	}
+	if m.random.IntN(4) == 0 {
+		return
+	}
+	used, first := 1+m.random.IntN(group.Len()), m.p.Next()
+	for i := range used {
+		payload := bytes.Clone(m.p.words.Bytes(m.p.tail+uint64(i)*layout.RecordBytes(uint32(size))+16, size))
+		m.committed = append(m.committed, Record{Number: first + uint64(i), Kind: kind, Payload: payload})
+	}
+	if got := m.p.CommitGroup(&group, used); got != first {
+		m.t.Fatalf("committed %d as number %d", first, got)
+	}
+	if m.p.Holds(&group) {
+		m.t.Fatal("a group is there still behind its commit")
+	}
+}
+
 func (m *model) publish() {
 	m.committed = append(m.committed, m.appended...)
 	m.appended = nil
@@ -177,7 +211,7 @@ func (m *model) receive() {
 }
 
 func (m *model) step() {
-	switch m.random.IntN(16) {
+	switch m.random.IntN(18) {
 	case 0:
 		if m.p.Publish() {
 			m.publish()
@@ -195,6 +229,8 @@ func (m *model) step() {
 		m.sendEqual()
 	case 10, 11:
 		m.sendReady()
+	case 12, 13:
+		m.sendGroup()
 	default:
 		m.send()
 	}

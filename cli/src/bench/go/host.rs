@@ -82,15 +82,16 @@ impl GoHost {
         self.reading(&answer.timings)
     }
 
-    /// Writes records into the ring beside the lanes, `group` of them visible at a time; gives the
-    /// ticks of the timed ones.
+    /// Writes records into the ring beside the lanes, `group` of them visible at a time, claimed at
+    /// once or appended one by one; gives the ticks of the timed ones.
     pub fn stream(
         &mut self,
         group: u64,
+        appends: bool,
         words: usize,
         (warm_up, timed): (u64, u64),
     ) -> Result<u64, GoError> {
-        let numbers = [group, words as u64, warm_up, timed];
+        let numbers = [group, words as u64, warm_up, timed, appends.into()];
         self.talk.ask("stream", &numbers)?.number(0)
     }
 

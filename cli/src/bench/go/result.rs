@@ -56,6 +56,8 @@ pub struct GoResult {
     ratio_stream: Option<f64>,
     ratio_stream_single: Option<f64>,
     ratio_window: Option<f64>,
+    /// Groups of requests that were claimed and appended one by one.
+    ratio_stream_appended: Option<f64>,
     /// How many times longer unary gRPC takes than a call.
     ratio_grpc: Option<f64>,
     calls_per_second_1000: Option<f64>,
@@ -70,6 +72,7 @@ pub struct GoResult {
     stream_ns_per_message: Option<f64>,
     stream_single_ns_per_message: Option<f64>,
     window_ns_per_message: Option<f64>,
+    stream_appended_ns_per_message: Option<f64>,
     stream_floor_ns: Option<f64>,
     allocs_per_call: f64,
     /// Open loop from the intended send time, without and with garbage.
@@ -124,6 +127,7 @@ impl GoResult {
             ratio_stream: streams.ratios[0],
             ratio_stream_single: streams.ratios[1],
             ratio_window: streams.ratios[2],
+            ratio_stream_appended: streams.ratios[3],
             ratio_grpc: beside_grpc.map(|(grpc, call)| grpc / call),
             calls_per_second_1000: crowd.calls_per_second,
             call_1000_p50_ns: crowd.call_ns[0],
@@ -135,6 +139,7 @@ impl GoResult {
             stream_ns_per_message: streams.ns[0],
             stream_single_ns_per_message: streams.ns[1],
             window_ns_per_message: streams.ns[2],
+            stream_appended_ns_per_message: streams.ns[3],
             stream_floor_ns: streams.floor_ns,
             allocs_per_call: counted.allocations as f64 / counted.calls.max(1) as f64,
             open_p99_ns: open.quiet_ns[1],
@@ -240,6 +245,11 @@ fn messages(result: &GoResult) -> String {
         result.ratio_stream,
     );
     row(
+        "one way, groups of 16, appended",
+        result.stream_appended_ns_per_message,
+        result.ratio_stream_appended,
+    );
+    row(
         "one way, one by one",
         result.stream_single_ns_per_message,
         result.ratio_stream_single,
@@ -326,9 +336,8 @@ mod tests {
     ];
 
     fn nothing_measured(rivals: Rivals) -> GoResult {
-        let none = || [Vec::new(), Vec::new(), Vec::new()];
-        let ([first, second, third], summary) =
-            Turns::from_slices(["stream", "single", "window"], none()).summarise();
+        let kinds = ["stream", "single", "window", "appended"];
+        let (ratios, summary) = Turns::from_slices(kinds, kinds.map(|_| Vec::new())).summarise();
         let hosts = Hosts {
             round_trips: RoundTrips::default().figures(),
             counted: Counted {
@@ -337,8 +346,8 @@ mod tests {
             },
             streams: StreamFigures {
                 floor_ns: None,
-                ns: [Some(12.0), None, None],
-                ratios: [first, second, third],
+                ns: [Some(12.0), None, None, None],
+                ratios,
                 summary,
             },
             crowd: CrowdFigures::default(),
