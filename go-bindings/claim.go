@@ -31,8 +31,8 @@ func (p *Producer) claimSlowly(n int) ([]byte, error) {
 	return l.producer.Payload(room), nil
 }
 
-// learn looks whether there is news, and says why nothing can be sent, if there is a reason. The open claim is
-// given up then.
+// learn looks whether there is news, and says why nothing can be sent, if there is a reason. The open claim
+// is given up then.
 func (p *Producer) learn() error {
 	if l := p.lane; !p.closed && l.client.news.Load() == l.news {
 		return nil

@@ -16,7 +16,8 @@
 //
 // A [Client] is one lane that all its calls share, and a pool of further lanes. [Client.Call] is the simple
 // way, for any number of goroutines. A [Producer] is a lane of its own for one goroutine: it can keep many
-// requests under way, makes groups of them visible in one step, and has the fastest round trip.
+// requests under way, makes groups of them visible in one step ([Producer.ClaimGroup] is the fastest way),
+// and has the fastest round trip.
 //
 // What concerns every host an engine publishes once, as an event, and each host reads it for itself: ask for
 // event rings with [WithEventRings], take one with [Client.Events]. Nobody waits for a reader; one that is

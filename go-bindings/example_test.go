@@ -197,6 +197,44 @@ func ExampleProducer_Claim() {
 	// true
 }
 
+func ExampleProducer_ClaimGroup() {
+	path, stop := start()
+	defer stop()
+	ctx := context.Background()
+	client, err := ironhoard.Dial(ctx, path, ironhoard.WithLanes(1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	producer, err := client.NewProducer(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = producer.Close() }()
+
+	// Sixteen requests of eight bytes, claimed at once and visible in one step.
+	group, err := producer.ClaimGroup(1, 8, 16)
+	if err != nil {
+		log.Fatal(err) // ErrFull where the engine is behind: take replies and come back
+	}
+	for i := range group.Len() { // fewer where the ring has less room
+		binary.LittleEndian.PutUint64(group.At(i), uint64(i))
+	}
+	first, err := producer.CommitGroup(&group, group.Len())
+	if err != nil {
+		log.Fatal(err)
+	}
+	sum := uint64(0)
+	for reply, err := range producer.Replies(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		sum += binary.LittleEndian.Uint64(reply.Payload)
+	}
+	fmt.Println("from", first, "on:", sum)
+	// Output: from 1 on: 120
+}
+
 func ExampleProducer_Poll() {
 	path, stop := start()
 	defer stop()

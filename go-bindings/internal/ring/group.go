@@ -8,8 +8,8 @@ import (
 )
 
 // Group is room for records of one size and kind that become visible together, claimed all at once. At is
-// small enough for the compiler to put it into a program's own loop, and it changes nothing of the group: from
-// record to record no other line is stored to than theirs. See Run for what that is worth.
+// small enough for the compiler to put it into a program's own loop, and it changes nothing of the group:
+// from record to record no other line is stored to than theirs. See Run for what that is worth.
 //
 //	 tail, nothing yet     ┌ each has its header as soon as it was lent
 //	┌──────────────┬───────┴──────┬──────────────┬──────────────┬─ ─
@@ -71,8 +71,8 @@ func (p *Producer) Holds(g *Group) bool {
 }
 
 // CommitGroup makes the first used records of the group that was reserved last visible in one step, and
-// returns the number of the first. A record that was never lent carries whatever was there. At panics from now
-// on.
+// returns the number of the first. A record that was never lent carries whatever was there. At panics from
+// now on.
 func (p *Producer) CommitGroup(g *Group, used int) uint64 {
 	if used <= 0 || used > g.count || !p.Holds(g) {
 		panic("ring: commit of a group that was not claimed")
