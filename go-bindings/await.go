@@ -101,7 +101,7 @@ func (s *shared) park(ctx context.Context, w *call) error {
 	if w.state.Load() == callDone {
 		return nil
 	}
-	sleeperBarrier(s.client.fencing) // label `turn`, with shared.leave
+	turnBarrier(s.client.fencing) // label `turn`, with shared.leave
 	if s.tryLock() && !s.sleep(w) {
 		return nil
 	}
@@ -125,8 +125,10 @@ func (s *shared) sleep(w *call) bool {
 	}
 	if head := s.firstQueued(); head != nil && head != w && head.hands && s.hasRoom(head) {
 		// It is next, and can only do it itself. It serves everybody then, and rouses whoever is to lead.
-		atomic.StoreUint64(&s.lock, 0)
-		head.rouse()
+		if !s.handOn(nil, head) {
+			s.leave()
+			return false
+		}
 		return true
 	}
 	s.lane.raise()

@@ -10,7 +10,7 @@ import "github.com/ironhoard/ironhoard/go-bindings/internal/ring"
 //
 // Errors: [ErrFull], [*TooLargeError], [ErrClosed], [ErrEngineGone], [*LaneClosedError], [*CorruptError]. In
 // the middle of a group of equal requests it may learn 64 requests late that the engine is gone or the client
-// was closed, behind a Wait one request late. Commit learns of it in any case.
+// was closed, behind a Wait or Poll one request late. Commit learns of it in any case.
 func (p *Producer) Claim(n int) ([]byte, error) { return p.run.Claim(n, claimSlowly) }
 
 func claimSlowly(run *ring.Run, n int) ([]byte, error) { return run.Owner.(*Producer).claimSlowly(n) }
@@ -21,10 +21,14 @@ func (p *Producer) claimSlowly(n int) ([]byte, error) {
 	if err := p.learn(); err != nil {
 		return nil, err
 	}
+	group := l.producer.HasBatch()
 	room, err := l.producer.Reserve(n)
+	if group && !l.producer.HasBatch() { // a full ring or its end has made the group visible
+		p.committed()
+		l.ringIfAsleep()
+	}
 	if err != nil {
 		p.claim = 0
-		l.ringIfAsleep() // a full ring may have made a part of the group visible
 		return nil, l.claimError(err, n)
 	}
 	p.claim = uint32(n) + 1
@@ -39,7 +43,8 @@ func (p *Producer) learn() error {
 	}
 	err := p.trouble()
 	if err != nil {
-		p.giveUp()
+		p.lane.producer.GiveUp() // a line that is ready, too
+		p.claim = 0
 		p.end()
 	}
 	return err
@@ -159,7 +164,7 @@ func (p *Producer) Abort() {
 
 // giveUp forgets the open claim.
 func (p *Producer) giveUp() {
-	if _, open := p.run.Lent(); open {
+	if _, open := p.run.Lent(); open || p.claim == openGroup {
 		p.lane.producer.GiveUp()
 	}
 	p.claim = 0

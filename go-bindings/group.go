@@ -8,15 +8,15 @@ import (
 )
 
 // Group is room for requests of one size and kind, claimed by [Producer.ClaimGroup] and committed by
-// [Producer.CommitGroup]: the fastest way to send many. It is valid as long as the claim is: who writes to a
-// group that was given up writes into what became of its lines. At panics for one that was committed.
+// [Producer.CommitGroup]: the fastest way to send many. It is valid as long as the claim is.
 type Group struct{ lines ring.Group }
 
 // Len is how many requests there is room for.
 func (g *Group) Len() int { return g.lines.Len() }
 
 // At lends the payload of request i, to be written in place; it holds whatever was there before. It panics
-// where there is no such request. Requests may be written in any order, and more than once.
+// where there is no such request, and where the group was committed or given up. Requests may be written in any
+// order, and more than once.
 func (g *Group) At(i int) []byte { return g.lines.At(i) }
 
 // openGroup is Producer.claim where the open claim is a group's.

@@ -61,6 +61,10 @@ func (w *call) finish() {
 	w.rouse()
 }
 
+// hasGone says whether the call was given up. Behind the free lock the object may be another call's already,
+// whose state then says no worse than to look once for nothing.
+func (w *call) hasGone() bool { return w != nil && w.state.Load() == callAbandoned }
+
 // rouse wakes the goroutine if it sleeps. State or lock were stored before, and the sleeper says that it
 // sleeps before it looks at them: one of the two sees the other.
 func (w *call) rouse() {

@@ -91,25 +91,33 @@ func (s *shared) leave() {
 
 // leaveAmong is leave where others may wait: it rouses whoever is to lead, and whoever is next in the queue.
 func (s *shared) leaveAmong() {
-	for {
-		var leader *call
-		if s.pending.waiting > 0 {
-			leader = s.pending.oldest(s.lane.consumer.Cursor().Number)
-		}
-		queued := s.firstQueued()
-		atomic.StoreUint64(&s.lock, 0)
-		if s.queue.Load() != nil && s.tryLock() {
-			s.commitQueued()
-			continue
-		}
-		if leader != nil {
-			leader.rouse()
-		}
-		if queued != nil {
-			queued.rouse()
-		}
-		return
+	for !s.handOn(s.successors()) {
+		s.commitQueued()
 	}
+}
+
+// successors are who is to lead, and who is next in the queue; nil where there is nobody.
+func (s *shared) successors() (leader, queued *call) {
+	if s.pending.waiting > 0 {
+		leader = s.pending.oldest(s.lane.consumer.Cursor().Number)
+	}
+	return leader, s.firstQueued()
+}
+
+// handOn frees the lock and rouses them. False where it was taken again: somebody queued meanwhile, or one of
+// them gave up and found the lock taken still. Then the others have to be served.
+func (s *shared) handOn(leader, queued *call) bool {
+	atomic.StoreUint64(&s.lock, 0)
+	if (s.queue.Load() != nil || leader.hasGone() || queued.hasGone()) && s.tryLock() {
+		return false
+	}
+	if leader != nil {
+		leader.rouse()
+	}
+	if queued != nil {
+		queued.rouse()
+	}
+	return true
 }
 
 // firstQueued is the oldest queued call whose caller still waits. It must not be one that has gone, or has

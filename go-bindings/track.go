@@ -74,3 +74,11 @@ func sleeperBarrier(fencing bool) {
 	}
 	sys.Fence()
 }
+
+// turnBarrier is sleeperBarrier between the goroutines of this process.
+func turnBarrier(fencing bool) {
+	if !fencing {
+		sys.MembarrierHere()
+	}
+	sys.Fence()
+}

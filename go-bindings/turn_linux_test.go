@@ -41,3 +41,46 @@ func TestACallThatSleptWhileTheLaneWasTakenIsMade(t *testing.T) {
 		}
 	}
 }
+
+// Who is to lead may give its call up between the choice and the free lock, when it finds the lock taken and
+// rouses nobody. Whoever else waits must be served all the same.
+func TestALeaderMayGiveUpWhileItIsChosen(t *testing.T) {
+	engine := enginetest.New(enginetest.Echo)
+	defer engine.Close()
+	client, err := Dial(context.Background(), engine.Path(), WithSpin(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	s := &client.shared
+	call := func(ctx context.Context) chan error {
+		made := make(chan error, 1)
+		go func() {
+			_, err := client.Call(ctx, 1, []byte("asleep"), nil)
+			made <- err
+		}()
+		time.Sleep(20 * time.Millisecond) // it is committed, and asleep
+		return made
+	}
+	engine.Freeze()
+	ctx, giveUp := context.WithCancel(context.Background())
+	one, two := call(ctx), call(context.Background())
+	s.lockNow()
+	leader, queued := s.successors()
+	giveUp()
+	if err := <-one; err == nil {
+		t.Fatal("the call was not given up")
+	}
+	if !s.handOn(leader, queued) {
+		s.leave()
+	}
+	engine.Thaw()
+	select {
+	case err := <-two:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the other call sleeps on")
+	}
+}

@@ -44,7 +44,7 @@ const Lineful = 48
 type lineful [Lineful / 8]uint64
 
 // Lines are the words as lines, to be written with plain stores: only where [Plain] allows it, and only lines
-// whose header some later Publish makes visible.
+// whose header some later release makes visible.
 func (w *Words) Lines() []Line {
 	return unsafe.Slice((*Line)(w.base), w.Count()*8/uint64(unsafe.Sizeof(Line{})))
 }

@@ -16,9 +16,13 @@ import (
 //	│? At(0)       │H At(1)       │H At(2)       │              │
 //	└──────────────┴──────────────┴──────────────┴──────────────┴─ ─
 //	 ▲ CommitGroup stores it last
+//
+// A header that is stored behind the group's end could make a record of what nobody sent, so At looks whether
+// the claim is open still.
 type Group struct {
 	lines  []memory.Line // all of it
-	start  uint64        // where it begins: the tail
+	now    *uint64       // the producer's turn
+	turn   uint64        // the group's
 	header uint64        // of the first record
 	second uint64
 	stride int // lines of a record
@@ -29,8 +33,11 @@ type Group struct {
 // Len is how many records there is room for.
 func (g *Group) Len() int { return g.count }
 
-// At lends the payload of record i. It panics where there is no such record.
+// At lends the payload of record i. It panics where there is no such record, or the claim is over.
 func (g *Group) At(i int) []byte {
+	if *g.now != g.turn {
+		panic(overGroup)
+	}
 	line := &g.lines[i*g.stride]
 	if i != 0 && memory.Plain {
 		line.Header, line.Second = g.header+uint64(i)<<32, g.second
@@ -57,22 +64,34 @@ func (p *Producer) ReserveGroup(payload, count int, kind uint16) (Group, error) 
 	fits := min(wanted, (p.limit-p.tail)/bytes, toEnd/bytes, sameUpper)
 	p.soiled.soil(p.tail+layout.Line, p.tail+fits*bytes) // by headers with numbers to come, until they came
 	line := p.tail / layout.Line & uint64(len(p.lines)-1)
+	p.turn++
+	p.near = p.tail // Reserve shall end it
 	return Group{
-		lines: p.lines[line : line+fits*bytes/layout.Line], start: p.tail,
+		lines: p.lines[line : line+fits*bytes/layout.Line], now: &p.turn, turn: p.turn,
 		header: recordWord(uint32(payload), p.tailNumber), second: secondWord(kind, 0, p.tailNumber),
 		stride: int(bytes / layout.Line), size: payload, count: int(fits),
 	}, nil
 }
 
-// Holds says whether g is room at the tail still: nothing was committed since it was reserved.
-func (p *Producer) Holds(g *Group) bool {
-	nothingSince := p.first == 0 && p.run == nil && g.start == p.tail
-	return nothingSince && g.count > 0 && g.header>>32 == p.tailNumber&math.MaxUint32
+// overGroup is what At says when it panics.
+const overGroup = "ironhoard: a group was written to whose claim is over"
+
+// Holds says whether g is the group that is open.
+func (p *Producer) Holds(g *Group) bool { return g.now == &p.turn && g.turn == p.turn }
+
+// hasGroup says whether a group is open: each beginning and each end is a turn.
+func (p *Producer) hasGroup() bool { return p.turn%2 != 0 }
+
+// endGroup ends the open group, if there is one.
+func (p *Producer) endGroup() {
+	if p.hasGroup() {
+		p.turn++
+		p.near = p.limit
+	}
 }
 
 // CommitGroup makes the first used records of the group that was reserved last visible in one step, and
-// returns the number of the first. A record that was never lent carries whatever was there. At panics from
-// now on.
+// returns the number of the first. A record that was never lent carries whatever was there.
 func (p *Producer) CommitGroup(g *Group, used int) uint64 {
 	if used <= 0 || used > g.count || !p.Holds(g) {
 		panic("ring: commit of a group that was not claimed")
@@ -89,7 +108,7 @@ func (p *Producer) CommitGroup(g *Group, used int) uint64 {
 	}
 	p.words.Store(at+8, g.second)
 	p.last, p.tail, p.tailNumber = uint32(g.size), at+uint64(used)*bytes, number+uint64(used)
-	g.lines = nil // its lines are the consumer's
+	p.endGroup()
 	p.publishHeader(at, g.header, p.tail)
 	return number
 }

@@ -105,12 +105,13 @@ func TestAGroupThatIsNotTheOpenClaimIsNotCommitted(t *testing.T) {
 	p.CommitGroup(&gone, 1)
 	fresh := reserveGroup(t, p, 48, 4)
 	for name, commit := range map[string]func(){
-		"an old one":    func() { p.CommitGroup(&stale, 4) },
-		"none":          func() { p.CommitGroup(&Group{}, 0) },
-		"too many":      func() { p.CommitGroup(&fresh, 5) },
-		"a negative":    func() { p.CommitGroup(&fresh, -1) },
-		"a record more": func() { fresh.At(4) },
-		"a late write":  func() { gone.At(0) },
+		"an old one":                 func() { p.CommitGroup(&stale, 4) },
+		"none":                       func() { p.CommitGroup(&Group{}, 0) },
+		"a late write to an old one": func() { stale.At(1) },
+		"too many":                   func() { p.CommitGroup(&fresh, 5) },
+		"a negative":                 func() { p.CommitGroup(&fresh, -1) },
+		"a record more":              func() { fresh.At(4) },
+		"a late write":               func() { gone.At(0) },
 	} {
 		func() {
 			defer func() {

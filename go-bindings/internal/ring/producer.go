@@ -32,7 +32,7 @@ type Producer struct {
 	// What a record or a group changes, on one line.
 	tail       uint64 // where the next record goes, or the run's first
 	tailNumber uint64 // and its number
-	near       uint64 // the tail where Reserve has to look closer: the limit, or where a run began
+	near       uint64 // the tail where Reserve has to look closer: the limit, or where a run or a group began
 	first      uint64 // header of the open batch's first record, not yet stored; 0 where no batch is open
 	end        uint64 // while a batch is open: the committed end; otherwise it is the tail
 	endNumber  uint64
@@ -47,7 +47,8 @@ type Producer struct {
 	oneLine  uint64 // largest that takes one line
 	soiled   soiled
 	consumer memory.Word
-	_        [56]byte // whole lines: 256 bytes, which the allocator puts at a line's beginning
+	turn     uint64   // odd while a group is open
+	_        [48]byte // whole lines: 256 bytes, which the allocator puts at a line's beginning
 }
 
 // Room for one record at the tail, taken and not committed.
@@ -84,9 +85,11 @@ func (p *Producer) Reserve(payload int) (_ Room, err error) {
 	return Room(payload), err // one line always fits before the ring's end
 }
 
-// reserveSlowly is Reserve for records of several lines, behind a run, and where the ring is perhaps full.
+// reserveSlowly is Reserve for records of several lines, behind a run or group, and where the ring is perhaps
+// full.
 func (p *Producer) reserveSlowly(payload int) (int, error) {
 	p.endRun()
+	p.endGroup()
 	if uint(payload) > uint(p.payload) {
 		return 0, ErrTooLarge
 	}
@@ -160,7 +163,7 @@ func (p *Producer) CommitAlone(payload uint32, kind uint16) uint64 {
 // Ready makes the next line the run's, for a record as long as the last one that goes alone: Claim and
 // CommitReady then have little left to do. For who waits, and has time.
 func (p *Producer) Ready(run *Run) {
-	if !memory.Plain || p.first != 0 || p.run != nil || uint64(p.last) > p.oneLine || p.tail == p.limit {
+	if !memory.Plain || p.first != 0 || p.tail == p.near || uint64(p.last) > p.oneLine {
 		return
 	}
 	if behind := p.tail + layout.Line; p.soiled.take(behind) {
@@ -214,7 +217,10 @@ func (p *Producer) endRun() {
 }
 
 // GiveUp gives up what was reserved or lent: an abort.
-func (p *Producer) GiveUp() { p.endRun() }
+func (p *Producer) GiveUp() {
+	p.endRun()
+	p.endGroup()
+}
 
 // position is the tail behind the run's records.
 func (p *Producer) position() uint64 { return p.tail + (p.Next()-p.tailNumber)*layout.Line }
@@ -296,7 +302,7 @@ func (p *Producer) publishHeader(start, header, end uint64) {
 // called once per wait, after a commit, when there is nothing to read. The lines then change hands while
 // nobody waits for them. Never while room is reserved: it would erase its payload.
 func (p *Producer) OwnNextLines() {
-	if p.first != 0 || p.run != nil {
+	if p.first != 0 || p.tail == p.near {
 		return
 	}
 	bytes := min(max(layout.RecordBytes(p.last), ownAtLeast*layout.Line), p.limit-p.tail)
@@ -338,7 +344,7 @@ func (p *Producer) lookAtConsumer() error {
 		return &CorruptError{Position: found}
 	}
 	p.limit = found + p.capacity
-	if p.run == nil {
+	if p.run == nil && !p.hasGroup() {
 		p.near = p.limit
 	}
 	return nil

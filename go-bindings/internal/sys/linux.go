@@ -12,6 +12,8 @@ const (
 	membarrierQuery                   = 0
 	membarrierGlobalExpedited         = 1 << 1
 	membarrierRegisterGlobalExpedited = 1 << 2
+	membarrierPrivateExpedited        = 1 << 3
+	membarrierRegisterPrivate         = 1 << 4
 )
 
 // What package syscall lacks; the same on amd64 and arm64.
@@ -32,6 +34,17 @@ var RegisterMembarrier = sync.OnceValue(func() bool {
 // Membarrier makes every registered process execute a full barrier, this one included: the sleeper's half of
 // the wake protocol, 1.5 µs. It cannot fail once RegisterMembarrier answered true.
 func Membarrier() { _ = membarrier(membarrierGlobalExpedited) }
+
+// MembarrierHere makes every thread of this process execute a full barrier, and disturbs no engine where the
+// kernel knows that command. Only where RegisterMembarrier answered true.
+func MembarrierHere() { _ = membarrier(commandHere()) }
+
+var commandHere = sync.OnceValue(func() uintptr {
+	if membarrier(membarrierRegisterPrivate) == nil && membarrier(membarrierPrivateExpedited) == nil {
+		return membarrierPrivateExpedited
+	}
+	return membarrierGlobalExpedited
+})
 
 func membarrier(command uintptr) error {
 	if _, _, errno := syscall.Syscall(sysMembarrier, command, 0, 0); errno != 0 {

@@ -10,6 +10,9 @@ func RegisterMembarrier() bool { return false }
 // Membarrier does nothing on this system.
 func Membarrier() {}
 
+// MembarrierHere does nothing.
+func MembarrierHere() {}
+
 // PidFD answers errors.ErrUnsupported on this system.
 func PidFD(int) (int, error) { return -1, errors.ErrUnsupported }
 
