@@ -15,8 +15,8 @@ type Group struct{ lines ring.Group }
 func (g *Group) Len() int { return g.lines.Len() }
 
 // At lends the payload of request i, to be written in place; it holds whatever was there before. It panics
-// where there is no such request, and where the group was committed or given up. Requests may be written in any
-// order, and more than once.
+// where there is no such request, and where the group was committed or given up. Requests may be written in
+// any order, and more than once.
 func (g *Group) At(i int) []byte { return g.lines.At(i) }
 
 // openGroup is Producer.claim where the open claim is a group's.
