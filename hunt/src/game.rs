@@ -110,7 +110,7 @@ impl Game {
     pub fn new(map: Arc<StreetMap>, options: &GameOptions) -> Result<Game, GameError> {
         let players = Arena::new(options.players as usize).map_err(|_| GameError::NoMemory {
             players: options.players,
-            bytes: u64::from(options.players) * size_of::<Player>() as u64,
+            bytes: Game::bytes(options.players),
         })?;
         Ok(Game {
             map,
@@ -130,9 +130,14 @@ impl Game {
         self.players.len() as u32
     }
 
+    /// Bytes of the state of so many players.
+    pub(crate) fn bytes(players: u32) -> u64 {
+        u64::from(players) * size_of::<Player>() as u64
+    }
+
     /// Bytes that the players' state takes.
     pub fn state_bytes(&self) -> u64 {
-        size_of_val(&self.players[..]) as u64
+        Game::bytes(self.player_count())
     }
 
     /// Its memory, for when the engine has booted.

@@ -10,7 +10,9 @@
 //! * [`treasures`]: an index from each node to the treasures in reach of it.
 //! * [`crowd`]: who is in which cell of a grid.
 
+mod bucket;
 pub mod crowd;
+mod grid;
 pub mod search;
 mod table;
 pub mod treasures;

@@ -1,9 +1,9 @@
 //! What a hunt is started with, what that takes, and why it can be refused.
 
 use crate::board::{Board, BoardError};
-use crate::game::{GameError, GameOptions};
+use crate::game::{Game, GameError, GameOptions};
 use crate::map::StreetMap;
-use crate::near::crowd::FARTHEST_CM;
+use crate::near::crowd::{Crowd, FARTHEST_CM, MOST_PLAYERS};
 use crate::near::treasures::{Treasures, MOST_TREASURES};
 use crate::session::Sessions;
 
@@ -73,8 +73,11 @@ impl HuntOptions {
         let board = Board::bytes(self.board_entries, players);
         let line = |what, count: u64, bytes| BudgetLine { what, count, bytes };
         [
-            // A cache line of state and half a line of whereabouts each.
-            line("players", players.into(), u64::from(players) * 96),
+            line(
+                "players",
+                players.into(),
+                Game::bytes(players) + Crowd::bytes(players),
+            ),
             line(
                 "sessions",
                 self.sessions.into(),
@@ -92,7 +95,7 @@ impl HuntOptions {
     pub(super) fn check(&self) -> Result<(), HuntError> {
         let limits = [
             ("sessions", self.sessions, 1, u32::MAX - 1),
-            ("players", self.game.players, 1, u32::MAX - 2),
+            ("players", self.game.players, 1, MOST_PLAYERS),
             ("treasures", self.treasures, 0, MOST_TREASURES),
             ("scattered treasures", self.scattered, 0, self.treasures),
             ("boards", self.boards.into(), 1, 1_024),
