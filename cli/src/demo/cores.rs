@@ -54,6 +54,18 @@ impl Cores {
         Ok(cores)
     }
 
+    /// Pins nobody if these would be all cores there are: whoever else runs on this machine takes one of
+    /// them now and then, and who is pinned there waits, though the other may be free. Says whether.
+    pub fn unpin_if_none_is_left(&mut self, allowed: usize) -> bool {
+        let pinned = distinct(&self.hosts) + 1;
+        let none_is_left = self.engine.is_some() && pinned >= allowed;
+        if none_is_left {
+            self.engine = None;
+            self.hosts.fill(None);
+        }
+        none_is_left
+    }
+
     /// Engine and first host, where both are pinned: the floor is measured between them.
     pub fn pair(&self) -> Option<CorePair> {
         let host = self.hosts.first().copied().flatten();
@@ -121,6 +133,20 @@ mod tests {
         let cores = spread(PAIR, &[], &[0, 1], 2).unwrap();
         assert_eq!(cores.hosts, [Some(0), Some(0)]);
         assert!(cores.shared);
+    }
+
+    #[test]
+    fn nobody_is_pinned_where_no_core_would_be_left() {
+        let mut three = spread(PAIR, &[], &[0, 1, 2], 1).unwrap();
+        assert!(!three.unpin_if_none_is_left(3));
+        assert_eq!(three.pair(), Some(PAIR));
+        let mut two = spread(PAIR, &[], &[0, 1], 1).unwrap();
+        assert!(two.unpin_if_none_is_left(2));
+        assert_eq!(
+            (two.engine, &two.hosts[..], two.shared),
+            (None, &[None][..], false)
+        );
+        assert!(!two.unpin_if_none_is_left(2));
     }
 
     #[test]

@@ -7,8 +7,11 @@
 //!
 //! Replies come in the order of their lane, so the n-th answer belongs to the n-th move, and everything
 //! that is written down has its place before the clock starts: nothing in the loop allocates or makes a
-//! system call. A move that is sent late was late for one of two reasons, and both are counted: its lane
-//! was full, which is the engine's doing, or this host did not get round to it.
+//! system call, but for a nap while the engine is silent. A move that is sent late was late for one of two
+//! reasons, and both are counted: its lane was full, which is the engine's doing, or this host did not get
+//! round to it.
+
+use std::time::Duration;
 
 use ironhoard::host::{HostError, Lane};
 use ironhoard_hunt::record::MOVE_BYTES;
@@ -27,6 +30,23 @@ const PATIENCE_NS: f64 = 5e9;
 /// A move is late when it is sent this long after it is due.
 pub const LATE_NS: f64 = 1e6;
 
+/// An engine that owes answers and gives none for so long does not run: others have its core.
+const SILENCE_NS: f64 = 150e3;
+/// How long the host gives its core up then. The scheduler moves the engine there, if it may; shorter naps
+/// it does not think worth that.
+const NAP: Duration = Duration::from_micros(250);
+
+/// What a host does while there is nothing to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Idle {
+    /// Looks again.
+    Spin,
+    /// Looks again, and gives its core up for a moment while the engine is silent.
+    Nap,
+    /// Gives its core up before each look: another process wants it too.
+    Yield,
+}
+
 /// How a host goes about it.
 #[derive(Clone, Copy)]
 pub struct Course {
@@ -34,8 +54,8 @@ pub struct Course {
     pub clock: Clock,
     /// Moves are due when there is room for them.
     pub saturates: bool,
-    /// Give the core up while there is nothing to do.
-    pub gives_way: bool,
+    /// While there is nothing to do.
+    pub idle: Idle,
 }
 
 /// What came of one lane.
@@ -85,13 +105,14 @@ pub fn fly(lanes: &mut [Lane], plan: &Plan, course: &Course) -> Flight {
         kind: plan.kind,
         late_ticks: (LATE_NS / tick_ns) as u64,
         patience_ticks: (PATIENCE_NS / tick_ns) as u64,
-        last_news: start,
+        nap_ticks: (SILENCE_NS / tick_ns) as u64,
+        silence: Silence { since: start },
     };
     let trouble = loop_.run(lanes, plans, &mut flights);
     Flight {
         lanes: flights,
         start_ticks: start,
-        elapsed_ticks: loop_.last_news - start,
+        elapsed_ticks: loop_.silence.since - start,
         trouble: match trouble {
             Ok(()) => None,
             Err(Trouble::Silence) => Some("no answer came for five seconds".to_owned()),
@@ -140,12 +161,29 @@ impl From<HostError> for Trouble {
     }
 }
 
+/// For how long the engine has owed an answer and given none.
+struct Silence {
+    /// When the last answer came, or none was owed.
+    since: u64,
+}
+
+impl Silence {
+    /// Its length now; 0 where none is owed.
+    fn ticks(&mut self, now: u64, is_owed: bool) -> u64 {
+        if !is_owed {
+            self.since = now;
+        }
+        now.saturating_sub(self.since)
+    }
+}
+
 struct Loop<'c> {
     course: &'c Course,
     kind: u16,
     late_ticks: u64,
     patience_ticks: u64,
-    last_news: u64,
+    nap_ticks: u64,
+    silence: Silence,
 }
 
 impl Loop<'_> {
@@ -170,13 +208,14 @@ impl Loop<'_> {
             if moved > 0 {
                 continue;
             }
-            if waits && now.saturating_sub(self.last_news) > self.patience_ticks {
+            let silence = self.silence.ticks(now, waits);
+            if silence > self.patience_ticks {
                 return Err(Trouble::Silence);
             }
-            if self.course.gives_way {
-                std::thread::yield_now();
-            } else {
-                std::hint::spin_loop();
+            match self.course.idle {
+                Idle::Yield => std::thread::yield_now(),
+                Idle::Nap if silence > self.nap_ticks => std::thread::sleep(NAP),
+                Idle::Nap | Idle::Spin => std::hint::spin_loop(),
             }
         }
     }
@@ -234,7 +273,7 @@ impl Loop<'_> {
         let mut replies = lane.poll(BURST)?;
         while let Some(reply) = replies.next()? {
             let now = self.course.clock.ticks();
-            self.last_news = now;
+            self.silence.since = now;
             let index = flight.flown.answered;
             let due = flight.sent_at.get(index).or(flight.due.get(index));
             let latency = now.saturating_sub(due.copied().unwrap_or(now));
@@ -247,5 +286,24 @@ impl Loop<'_> {
         }
         drop(replies);
         Ok(flight.flown.answered - first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_is_asked_nothing_is_not_silent() {
+        let mut silence = Silence { since: 100 };
+        assert_eq!(silence.ticks(150, true), 50);
+        assert_eq!(silence.ticks(9_000, false), 0);
+        assert_eq!(
+            silence.ticks(9_010, true),
+            10,
+            "asked for the first time in a while"
+        );
+        silence.since = 9_020; // an answer
+        assert_eq!(silence.ticks(9_015, true), 0);
     }
 }

@@ -17,7 +17,7 @@ use crate::exit::{Ending, Failure};
 use crate::usage::waited_for_core;
 
 use super::args::LoadHostArguments;
-use super::flight::{fly, Course};
+use super::flight::{fly, Course, Idle};
 use super::profile::{Profile, Shape};
 use super::result::Found;
 use super::sessions::join_all;
@@ -44,7 +44,11 @@ pub fn run(arguments: &LoadHostArguments) -> Result<Ending, Failure> {
     let course = Course {
         clock: Clock::calibrate(),
         saturates: shape.profile == Profile::Saturated,
-        gives_way: arguments.gives_way,
+        idle: match (arguments.gives_way, arguments.core) {
+            (true, _) => Idle::Yield,
+            (false, Some(_)) => Idle::Spin,
+            (false, None) => Idle::Nap,
+        },
     };
     reporter.say(&Report::Ready)?;
     if !wait_for_order(orders) {

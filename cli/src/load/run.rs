@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use ironhoard::sys::affinity::allowed_cores;
 use ironhoard_hunt::map::MapMemory;
 use ironhoard_hunt::record::KIND_MOVE;
 
@@ -50,7 +51,16 @@ pub fn run(arguments: &LoadArguments, report: &Report) -> Result<Ending, Failure
     }
     let mut notes = Notes::default();
     let host_cores: Vec<usize> = arguments.host_core.into_iter().collect();
-    let cores = Cores::choose(arguments.engine_core, &host_cores, 1, &mut notes)?;
+    let mut cores = Cores::choose(arguments.engine_core, &host_cores, 1, &mut notes)?;
+    let pair = cores.pair();
+    let is_asked = arguments.engine_core.is_some() || arguments.host_core.is_some();
+    if !is_asked && cores.unpin_if_none_is_left(allowed_cores().len()) {
+        notes.say(
+            "no third core is there for others: engine and host are not pinned, so that who is in \
+             the way of one of them can be got out of; --engine-core and --host-core pin them"
+                .to_owned(),
+        );
+    }
     let map = source::open(
         arguments.map.as_deref(),
         MapMemory::File,
@@ -58,7 +68,7 @@ pub fn run(arguments: &LoadArguments, report: &Report) -> Result<Ending, Failure
         &mut notes,
     )?;
     let map_file = hand_over(&map)?;
-    let measure = || cores.pair().map(floor::measure).transpose();
+    let measure = || pair.map(floor::measure).transpose();
     let before = measure()?;
     let load = Load {
         arguments,
