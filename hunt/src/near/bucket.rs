@@ -148,4 +148,13 @@ impl Buckets {
     }
 }
 
+#[cfg(test)]
+impl Buckets {
+    /// How many are not free.
+    pub fn taken(&self) -> usize {
+        let free = std::iter::successors(self.free.checked_sub(1), |&free| self.next(free));
+        self.used as usize - free.count()
+    }
+}
+
 const _: () = assert!(size_of::<Bucket>() == 64);

@@ -25,6 +25,9 @@ use crate::settling::Settling;
 
 pub use super::grid::FARTHEST_CM;
 
+#[cfg(test)]
+mod tests;
+
 /// The most players that one question looks at.
 const MOST_LOOKED_AT: usize = 16;
 /// The most players that there can be: one bit of a cell says what the others mean.
