@@ -8,7 +8,7 @@
 //! * [`search`]: nodes within a distance along the streets, by a bounded search. The oracle of the index,
 //!   its fallback, and what keeps it up to date.
 //! * [`treasures`]: an index from each node to the treasures in reach of it.
-//! * [`crowd`]: who is in which cell of a grid.
+//! * [`crowd`]: who is in which cell of a grid, four players to a cache line.
 
 mod bucket;
 pub mod crowd;
