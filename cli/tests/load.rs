@@ -35,6 +35,9 @@ fn a_steady_load_is_answered_rightly_and_a_script_finds_its_keys() {
     assert_eq!(result["allocations"], 0);
     assert!(result["rss_bytes"].as_u64() > Some(1 << 20));
     assert!(result["start_to_first_reply_ms"].as_f64() > Some(0.0));
+    let has_one_to_spare = ironhoard::sys::affinity::allowed_cores().len() > 2;
+    assert_eq!(result["engine_core"].is_u64(), has_one_to_spare, "{result}");
+    assert_eq!(result["host_core"].is_u64(), has_one_to_spare, "{result}");
     // The empty request that measures the engine's start, and a join of each player.
     assert_eq!(result["engine"]["counters"]["requests"], sent + 1 + 500);
     let answers = result["answers"].as_object().unwrap();
