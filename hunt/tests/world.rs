@@ -616,6 +616,69 @@ fn bare_moves_are_the_same_players() {
 }
 
 /// A byte, rather a small one: numbers that there are.
+/// Before any memory is asked for.
+#[test]
+fn options_that_are_not_possible_are_refused_by_name() {
+    let map = Arc::new(generate(&GenerateOptions::city(300, 4), &mut |_, _| {}).unwrap());
+    let good = options();
+    let players = |players| HuntOptions {
+        game: GameOptions {
+            players,
+            ..options().game
+        },
+        ..options()
+    };
+    for (options, says) in [
+        (
+            players(1 << 31),
+            "2147483648 players are not possible: choose 1 to 2147483647",
+        ),
+        (players(0), "0 players are not possible"),
+        (
+            HuntOptions {
+                sessions: 0,
+                ..good.clone()
+            },
+            "0 sessions",
+        ),
+        (
+            HuntOptions {
+                treasures: 5,
+                scattered: 6,
+                ..good.clone()
+            },
+            "6 scattered treasures",
+        ),
+        (
+            HuntOptions {
+                boards: 0,
+                ..good.clone()
+            },
+            "0 boards",
+        ),
+        (
+            HuntOptions {
+                arm_dm: good.reach_dm + 1,
+                ..good.clone()
+            },
+            "decimetres of arm",
+        ),
+        (
+            HuntOptions {
+                sight_cm: 4_097,
+                ..good.clone()
+            },
+            "choose 0 to 4096",
+        ),
+    ] {
+        let refused = Hunt::new(map.clone(), &options)
+            .err()
+            .expect(says)
+            .to_string();
+        assert!(refused.contains(says), "{refused}");
+    }
+}
+
 fn byte() -> impl Strategy<Value = u8> {
     prop_oneof![3 => 0..4_u8, 1 => any::<u8>()]
 }

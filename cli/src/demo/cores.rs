@@ -2,7 +2,8 @@
 //!
 //! The engine has a core of its own; the hosts share out the others. Where there are more hosts than
 //! cores some share one and give way to each other; where there is only one core in all, nobody is
-//! pinned. Both are said aloud, because the latencies are then those of the scheduler.
+//! pinned. Both are said aloud, because the latencies are then those of the scheduler. A load pins nobody
+//! where two cores are all there are.
 
 use ironhoard::sys::affinity::allowed_cores;
 

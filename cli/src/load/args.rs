@@ -57,11 +57,11 @@ pub struct LoadArguments {
     #[arg(long, value_name = "STRATEGY", value_parser = ["busy", "spin", "yield", "park"])]
     pub wait: Option<String>,
 
-    /// Core of the engine process [default: the second this process may use; of two, neither].
+    /// Core of the engine process [default: the second this process may use; of two in all none, unless the host's is given].
     #[arg(long, value_name = "CORE")]
     pub engine_core: Option<usize>,
 
-    /// Core of the host process [default: another one; of two, neither].
+    /// Core of the host process [default: another one; of two in all none, unless the engine's is given].
     #[arg(long, value_name = "CORE")]
     pub host_core: Option<usize>,
 

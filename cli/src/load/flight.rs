@@ -82,7 +82,7 @@ pub struct Flight {
     pub lanes: Vec<LaneFlight>,
     /// When it began.
     pub start_ticks: u64,
-    /// Ticks from the start to the last.
+    /// Ticks from the start to the last answer, or to where it ended early.
     pub elapsed_ticks: u64,
     /// Why it ended early.
     pub trouble: Option<String>,
@@ -106,7 +106,10 @@ pub fn fly(lanes: &mut [Lane], plan: &Plan, course: &Course) -> Flight {
         late_ticks: (LATE_NS / tick_ns) as u64,
         patience_ticks: (PATIENCE_NS / tick_ns) as u64,
         nap_ticks: (SILENCE_NS / tick_ns) as u64,
-        silence: Silence { since: start },
+        silence: Silence {
+            since: start,
+            is_owed: false,
+        },
     };
     let trouble = loop_.run(lanes, plans, &mut flights);
     Flight {
@@ -161,19 +164,32 @@ impl From<HostError> for Trouble {
     }
 }
 
-/// For how long the engine has owed an answer and given none.
+/// Since when the engine has owed an answer and given none.
 struct Silence {
-    /// When the last answer came, or none was owed.
     since: u64,
+    is_owed: bool,
 }
 
 impl Silence {
-    /// Its length now; 0 where none is owed.
-    fn ticks(&mut self, now: u64, is_owed: bool) -> u64 {
-        if !is_owed {
+    /// Before a pass: what is not owed by now can be owed from now on at the earliest.
+    fn begin(&mut self, now: u64) {
+        if !self.is_owed {
             self.since = now;
         }
-        now.saturating_sub(self.since)
+    }
+
+    /// An answer came.
+    fn broken(&mut self, now: u64) {
+        self.since = now;
+    }
+
+    /// Its length now; 0 where none is owed.
+    fn ticks(&self, now: u64) -> u64 {
+        if self.is_owed {
+            now.saturating_sub(self.since)
+        } else {
+            0
+        }
     }
 }
 
@@ -195,20 +211,22 @@ impl Loop<'_> {
     ) -> Result<(), Trouble> {
         loop {
             let now = self.course.clock.ticks();
-            let (mut moved, mut is_over, mut waits) = (0, true, false);
+            let (mut moved, mut is_over, mut is_owed) = (0, true, false);
+            self.silence.begin(now);
             for ((lane, plan), flight) in lanes.iter_mut().zip(plans).zip(flights.iter_mut()) {
                 moved += self.send_due(lane, plan, flight, now)?;
                 moved += self.take_answers(lane, plan, flight)?;
                 is_over &= flight.flown.answered == plan.moves.len();
-                waits |= flight.flown.answered < flight.flown.sent;
+                is_owed |= flight.flown.answered < flight.flown.sent;
             }
             if is_over {
                 return Ok(());
             }
+            self.silence.is_owed = is_owed;
             if moved > 0 {
                 continue;
             }
-            let silence = self.silence.ticks(now, waits);
+            let silence = self.silence.ticks(now);
             if silence > self.patience_ticks {
                 return Err(Trouble::Silence);
             }
@@ -273,7 +291,7 @@ impl Loop<'_> {
         let mut replies = lane.poll(BURST)?;
         while let Some(reply) = replies.next()? {
             let now = self.course.clock.ticks();
-            self.silence.since = now;
+            self.silence.broken(now);
             let index = flight.flown.answered;
             let due = flight.sent_at.get(index).or(flight.due.get(index));
             let latency = now.saturating_sub(due.copied().unwrap_or(now));
@@ -294,16 +312,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_that_is_asked_nothing_is_not_silent() {
-        let mut silence = Silence { since: 100 };
-        assert_eq!(silence.ticks(150, true), 50);
-        assert_eq!(silence.ticks(9_000, false), 0);
-        assert_eq!(
-            silence.ticks(9_010, true),
-            10,
-            "asked for the first time in a while"
-        );
-        silence.since = 9_020; // an answer
-        assert_eq!(silence.ticks(9_015, true), 0);
+    fn silence_begins_when_an_answer_is_owed() {
+        let (since, is_owed) = (100, false);
+        let mut silence = Silence { since, is_owed };
+        silence.begin(9_000); // the host was away; now it sends
+        silence.is_owed = true;
+        assert_eq!(silence.ticks(9_010), 10);
+        silence.begin(9_020);
+        assert_eq!(silence.ticks(9_050), 50);
+        silence.broken(9_060);
+        assert_eq!((silence.ticks(9_055), silence.ticks(9_070)), (0, 10));
+        silence.is_owed = false;
+        assert_eq!(silence.ticks(20_000), 0);
     }
 }

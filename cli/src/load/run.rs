@@ -57,7 +57,8 @@ pub fn run(arguments: &LoadArguments, report: &Report) -> Result<Ending, Failure
     if !is_asked && cores.unpin_if_none_is_left(allowed_cores().len()) {
         notes.say(
             "no third core is there for others: engine and host are not pinned, so that who is in \
-             the way of one of them can be got out of; --engine-core and --host-core pin them"
+             the way of one of them can be got out of (the floor is measured pinned); --engine-core or \
+             --host-core pins both"
                 .to_owned(),
         );
     }

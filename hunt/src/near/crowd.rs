@@ -11,7 +11,7 @@
 //! Each candidate's distance is computed from all three dimensions, in whole numbers. In a crowd of more
 //! than 16 which of them are looked at follows from who came and went before, and from nothing else.
 
-use std::io::Error;
+use std::io::{Error, ErrorKind};
 
 use bytemuck::Zeroable;
 
@@ -76,8 +76,11 @@ impl Crowd {
     /// Room for the players below `players`, [`MOST_PLAYERS`] at most, on this map.
     ///
     /// # Errors
-    /// Where the memory cannot be had.
+    /// Where there are more, or the memory cannot be had.
     pub fn new(map: &StreetMap, players: u32) -> Result<Crowd, Error> {
+        if players > MOST_PLAYERS {
+            return Err(ErrorKind::InvalidInput.into());
+        }
         let grid = Grid::over(map);
         Ok(Crowd {
             players: Arena::new(players as usize)?,
@@ -238,8 +241,9 @@ impl Crowd {
             square: radius as u64 * radius as u64,
             player,
             left: MOST_LOOKED_AT,
+            is_over: false,
         };
-        while !look.list.is_cut && cells.iter().any(|cell| cell.0 != 0) {
+        while !look.is_over && cells.iter().any(|cell| cell.0 != 0) {
             for cell in &mut cells {
                 *cell = match cell.who() {
                     Who::Nobody => continue,
@@ -276,13 +280,15 @@ struct Look {
     player: u32,
     /// How many more may be looked at.
     left: usize,
+    /// There was one more.
+    is_over: bool,
 }
 
 impl Look {
     #[inline]
     fn at(&mut self, other: u32, place: Point) {
         if self.left == 0 {
-            self.list.is_cut = true;
+            (self.list.is_cut, self.is_over) = (true, true);
             return;
         }
         self.left -= 1;

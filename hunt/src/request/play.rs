@@ -113,7 +113,7 @@ pub struct PlayReply {
 pub struct List {
     entries: [Found; MOST_FOUND],
     count: u8,
-    /// There were more.
+    /// There were more, or not all that might be were looked at.
     pub is_cut: bool,
 }
 

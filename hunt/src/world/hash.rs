@@ -2,7 +2,7 @@
 //!
 //! What is hashed is what answers depend on (players, sessions, places, treasures, boards, operators,
 //! the clock, the random numbers to come), field by field and in a fixed order; not where it lies in
-//! memory, and nothing that is measured.
+//! memory, and nothing that is measured. So it does not say which sixteen of a larger crowd are looked at.
 
 use sha2::{Digest, Sha256};
 

@@ -117,3 +117,85 @@ fn a_crowded_cell_does_not_hide_its_neighbour() {
         assert_eq!((near.entries()[0].id, near.entries().len()), (90, 8));
     }
 }
+
+/// Players in one cell, `way_cm` from its edge inwards, each a bit farther from where they are asked for.
+fn in_a_row(players: &[u32], way_cm: i32) -> (Crowd, Point) {
+    let map = generate(&GenerateOptions::city(3_000, 1), &mut |_, _| {}).unwrap();
+    let mut crowd = Crowd::new(&map, 6_000).unwrap();
+    let (from, to, offset_dm) = (0, 0, 0);
+    let middle = map.point(1_500).unwrap();
+    for (at, &player) in (0..).zip(players) {
+        let place = Point {
+            x: middle.x + way_cm + at % 500,
+            ..middle
+        };
+        crowd.arrive(
+            player,
+            place,
+            Spot {
+                from,
+                to,
+                offset_dm,
+            },
+            0,
+        );
+    }
+    (crowd, middle)
+}
+
+#[test]
+fn up_to_sixteen_all_are_looked_at() {
+    for count in 2..=16_u32 {
+        let (rising, falling): (Vec<u32>, Vec<u32>) =
+            (0..count).map(|at| (at, count - 1 - at)).unzip();
+        for players in [rising, falling] {
+            let (crowd, place) = in_a_row(&players, 0);
+            let mut right: Vec<Found> = (0..)
+                .zip(&players)
+                .map(|(at, &id)| Found {
+                    distance_dm: at / 10,
+                    id,
+                })
+                .collect();
+            right.sort_unstable();
+            let near = crowd.near(5_999, place, 1_000);
+            let told = &right[..right.len().min(8)];
+            assert_eq!(
+                (near.entries(), near.is_cut),
+                (told, count > 8),
+                "{players:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn of_more_than_sixteen_no_more_are_looked_at_and_the_list_says_so() {
+    for (count, is_cut) in [(16, false), (17, true), (5_000, true)] {
+        let players: Vec<u32> = (0..count).collect();
+        let (mut crowd, place) = in_a_row(&players, 1_500);
+        let near = crowd.near(5_999, place, 1_000);
+        assert_eq!(
+            (near.entries(), near.is_cut),
+            (&[][..], is_cut),
+            "{count}, none in sight"
+        );
+        let (from, to, offset_dm) = (0, 0, 0);
+        crowd.arrive(
+            0,
+            place,
+            Spot {
+                from,
+                to,
+                offset_dm,
+            },
+            0,
+        );
+        let seen = crowd.near(5_999, place, 1_000).entries().len();
+        assert_eq!(
+            seen,
+            usize::from(count <= 17),
+            "{count}: the first to come, in the last bucket"
+        );
+    }
+}
