@@ -23,12 +23,17 @@ use std::time::Duration;
 
 use crate::ring::Owner;
 
+/// For how long a shard looks after the last request before it sleeps.
+const USUAL_MICROS: u64 = 200;
+
 /// How a shard spends the time in which no lane has a request.
 ///
 /// ```
 /// use ironhoard::wait::WaitStrategy;
 /// assert_eq!("park".parse(), Ok(WaitStrategy::Park));
 /// assert_eq!("spin".parse(), Ok(WaitStrategy::default()));
+/// let patient = WaitStrategy::Spin(std::time::Duration::from_micros(600));
+/// assert_eq!("spin:600".parse(), Ok(patient));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitStrategy {
@@ -45,22 +50,28 @@ pub enum WaitStrategy {
 impl Default for WaitStrategy {
     /// Spin for 200 µs, then park.
     fn default() -> Self {
-        WaitStrategy::Spin(Duration::from_micros(200))
+        WaitStrategy::Spin(Duration::from_micros(USUAL_MICROS))
     }
 }
 
 impl std::str::FromStr for WaitStrategy {
     type Err = String;
 
-    /// `busy`, `spin`, `yield` or `park`, the middle two with their usual durations.
+    /// `busy`, `spin`, `yield` or `park`; the middle two for 200 µs, or for those behind a colon: `spin:600`.
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "busy" => Ok(WaitStrategy::Busy),
-            "spin" => Ok(WaitStrategy::default()),
-            "yield" => Ok(WaitStrategy::Yield(Duration::from_micros(200))),
-            "park" => Ok(WaitStrategy::Park),
+        let (name, micros) = match text.split_once(':') {
+            Some((name @ ("spin" | "yield"), micros)) => (name, micros.parse()),
+            Some(_) => ("", Ok(0)),
+            None => (text, Ok(USUAL_MICROS)),
+        };
+        match (name, micros.map(Duration::from_micros)) {
+            ("busy", _) => Ok(WaitStrategy::Busy),
+            ("spin", Ok(patience)) => Ok(WaitStrategy::Spin(patience)),
+            ("yield", Ok(patience)) => Ok(WaitStrategy::Yield(patience)),
+            ("park", _) => Ok(WaitStrategy::Park),
             _ => Err(format!(
-                "there is no wait strategy {text:?}: choose busy, spin, yield or park"
+                "there is no wait strategy {text:?}: choose busy, spin, yield or park; spin and yield \
+                 may say for how many microseconds (spin:600)"
             )),
         }
     }
@@ -256,5 +267,29 @@ mod tests {
     fn strategies_have_names() {
         assert_eq!("busy".parse(), Ok(WaitStrategy::Busy));
         assert!("sleepy".parse::<WaitStrategy>().is_err());
+    }
+
+    #[test]
+    fn a_strategy_may_say_for_how_long() {
+        let micros = Duration::from_micros;
+        for (text, right) in [
+            ("busy", WaitStrategy::Busy),
+            ("spin", WaitStrategy::Spin(micros(200))),
+            ("spin:0", WaitStrategy::Spin(micros(0))),
+            ("yield:1500", WaitStrategy::Yield(micros(1500))),
+            ("park", WaitStrategy::Park),
+        ] {
+            assert_eq!(text.parse(), Ok(right), "{text}");
+        }
+        for text in [
+            "", "spin:", "spin:-1", "spin:1ms", "park:5", "busy:1", ":5", "spin:1:2",
+        ] {
+            assert!(
+                text.parse::<WaitStrategy>()
+                    .unwrap_err()
+                    .contains("spin:600"),
+                "{text}"
+            );
+        }
     }
 }

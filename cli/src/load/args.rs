@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ironhoard::region::PageMode;
+use ironhoard::wait::WaitStrategy;
 
 use crate::demo::args::WireArguments;
 use crate::serve::args::ServeArguments;
@@ -53,15 +54,15 @@ pub struct LoadArguments {
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
 
-    /// What the engine does while nobody asks [default: spin; yield where there is but one core].
-    #[arg(long, value_name = "STRATEGY", value_parser = ["busy", "spin", "yield", "park"])]
+    /// What the engine does while nobody asks [default: spin; of one core yield, of two spin:600].
+    #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
     pub wait: Option<String>,
 
-    /// Core of the engine process [default: the second this process may use; of two in all none, unless the host's is given].
+    /// Core of the engine process [default: the second there is; of two none, unless the host's is given].
     #[arg(long, value_name = "CORE")]
     pub engine_core: Option<usize>,
 
-    /// Core of the host process [default: another one; of two in all none, unless the engine's is given].
+    /// Core of the host process [default: another one; of two none, unless the engine's is given].
     #[arg(long, value_name = "CORE")]
     pub host_core: Option<usize>,
 
@@ -173,6 +174,11 @@ pub struct LoadHostArguments {
     /// The parent.
     #[command(flatten)]
     pub wire: WireArguments,
+}
+
+/// A strategy's name, as the engine's process will be told it.
+fn strategy(text: &str) -> Result<String, String> {
+    text.parse::<WaitStrategy>().map(|_| text.to_owned())
 }
 
 fn within(text: &str, low: f64, high: f64) -> Result<f64, String> {

@@ -179,7 +179,13 @@ impl Load<'_> {
     }
 
     fn engine_words(&self, socket: &Path) -> Vec<OsString> {
-        let default_wait = if self.cores.shared { "yield" } else { "spin" };
+        // Of two cores: an engine that sleeps leaves its own to a host that was pushed off the other. The
+        // kernel moves nobody who ran half a millisecond ago, so it must not sleep before that.
+        let default_wait = match (self.cores.shared, self.cores.engine) {
+            (true, _) => "yield",
+            (false, None) => "spin:600",
+            (false, Some(_)) => "spin",
+        };
         let traffic = &self.arguments.traffic;
         let mut words = words(&["__engine", "load"]);
         words.push(option("socket", socket));
