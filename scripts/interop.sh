@@ -193,6 +193,16 @@ ping_once() {
     else echo ok; fi
 }
 
+# Waits until the program under `timeout` $1 has mapped its rings, or is over; gives up after 10 s.
+await_rings() {
+    local looks program
+    for ((looks = 0; looks < 1000; looks++)); do
+        program=$(cat "/proc/$1/task/$1/children" 2>/dev/null) || return 0
+        if grep -q 'memfd:' "/proc/${program%% *}/maps" 2>/dev/null; then return; fi
+        sleep 0.01
+    done
+}
+
 # The engine dies under the ping, and another one takes over; the engine's pid travels in a file. A ping
 # that was done before that is run again, longer.
 resume_once() {
@@ -200,6 +210,7 @@ resume_once() {
     start_engine "${engine[$1]}" "$work/socket" >&2 || { note "engine $1 did not start" "$work/engine.log"; return; }
     timeout 120 "${host[$2]}" "$work/socket" "$long" >"$out" 2>&1 &
     ping_pid=$!
+    await_rings "$ping_pid"
     sleep 0.15
     if ! kill -0 "$ping_pid" 2>/dev/null; then status=gone; fi
     kill_engine
