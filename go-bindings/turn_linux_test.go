@@ -31,14 +31,7 @@ func TestACallThatSleptWhileTheLaneWasTakenIsMade(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond) // until it has found the lane taken once more
 		s.leave()
-		select {
-		case err := <-made:
-			if err != nil {
-				t.Fatal(err)
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatal("the call sleeps on")
-		}
+		mustBeMade(t, made)
 	}
 }
 
@@ -75,12 +68,18 @@ func TestALeaderMayGiveUpWhileItIsChosen(t *testing.T) {
 		s.leave()
 	}
 	engine.Thaw()
+	mustBeMade(t, two)
+}
+
+// mustBeMade waits for a call that nobody may forget.
+func mustBeMade(t *testing.T, made <-chan error) {
+	t.Helper()
 	select {
-	case err := <-two:
+	case err := <-made:
 		if err != nil {
 			t.Fatal(err)
 		}
 	case <-time.After(20 * time.Second):
-		t.Fatal("the other call sleeps on")
+		t.Fatal("the call sleeps on")
 	}
 }

@@ -615,7 +615,6 @@ fn bare_moves_are_the_same_players() {
     assert!(table.play(&step).1.moved.is_duplicate);
 }
 
-/// A byte, rather a small one: numbers that there are.
 /// Before any memory is asked for.
 #[test]
 fn options_that_are_not_possible_are_refused_by_name() {
@@ -679,6 +678,7 @@ fn options_that_are_not_possible_are_refused_by_name() {
     }
 }
 
+/// A byte, rather a small one: numbers that there are.
 fn byte() -> impl Strategy<Value = u8> {
     prop_oneof![3 => 0..4_u8, 1 => any::<u8>()]
 }

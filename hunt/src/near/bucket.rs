@@ -71,10 +71,9 @@ impl Bucket {
     }
 
     /// Takes out the last that it holds.
-    pub fn pop(&mut self) -> Option<(u32, Point)> {
-        let last = self.all().last()?;
-        self.players[self.len() - 1] = 0;
-        Some(last)
+    pub fn pop(&mut self) -> Option<u32> {
+        let last = self.len().checked_sub(1)?;
+        std::mem::take(&mut self.players[last]).checked_sub(1)
     }
 }
 

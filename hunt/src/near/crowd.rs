@@ -168,7 +168,7 @@ impl Crowd {
     fn replace(&mut self, player: u32, bucket: u32, first: u32) {
         let hole = self.buckets.get(bucket).find(player);
         let last = self.buckets.get_mut(first).pop();
-        if let (Some(at), Some((other, _))) = (hole, last.filter(|last| last.0 != player)) {
+        if let (Some(at), Some(other)) = (hole, last.filter(|&last| last != player)) {
             self.keep(other, bucket, at);
         }
     }

@@ -37,11 +37,22 @@ impl Crowd {
     }
 }
 
+/// Where on its street a player is, which is all the same to a cell.
+const SPOT: Spot = Spot {
+    from: 0,
+    to: 0,
+    offset_dm: 0,
+};
+
+fn city() -> StreetMap {
+    generate(&GenerateOptions::city(3_000, 1), &mut |_, _| {}).unwrap()
+}
+
 /// Few places and many players, so that cells of each size come and go.
 #[test]
 fn cells_hold_who_is_there_and_no_bucket_is_lost() {
     const PLAYERS: u32 = 301;
-    let map = generate(&GenerateOptions::city(3_000, 1), &mut |_, _| {}).unwrap();
+    let map = city();
     let mut random = Pcg32::seed_from_u64(11);
     let mut crowd = Crowd::new(&map, PLAYERS).unwrap();
     let mut right: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
@@ -58,17 +69,7 @@ fn cells_hold_who_is_there_and_no_bucket_is_lost() {
             let few = 1 << random.random_range(0..8_u32);
             let node = random.random_range(0..few);
             let place = map.point(node).unwrap();
-            let (from, to, offset_dm) = (node, node, 0);
-            crowd.arrive(
-                player,
-                place,
-                Spot {
-                    from,
-                    to,
-                    offset_dm,
-                },
-                0,
-            );
+            crowd.arrive(player, place, SPOT, 0);
             right
                 .entry(crowd.grid.cell(place))
                 .or_default()
@@ -93,13 +94,8 @@ fn cells_hold_who_is_there_and_no_bucket_is_lost() {
 /// Sixteen are looked at, and each cell has its turn: a crowd in one does not hide another's.
 #[test]
 fn a_crowded_cell_does_not_hide_its_neighbour() {
-    let map = generate(&GenerateOptions::city(3_000, 1), &mut |_, _| {}).unwrap();
+    let map = city();
     let mut crowd = Crowd::new(&map, 100).unwrap();
-    let spot = Spot {
-        from: 0,
-        to: 0,
-        offset_dm: 0,
-    };
     let step = |by: i32| {
         let Point { x, y, z } = map.point(1_500).unwrap();
         let (x, y, z) = (x + by, y + by, z + by);
@@ -109,9 +105,9 @@ fn a_crowded_cell_does_not_hide_its_neighbour() {
     let border = (1..20_000).find(other).unwrap();
     for (mine, theirs) in [(border - 1, border + 20), (border, border - 21)] {
         for player in 0..90 {
-            crowd.arrive(player, step(theirs), spot, 0);
+            crowd.arrive(player, step(theirs), SPOT, 0);
         }
-        crowd.arrive(90, step(mine), spot, 0);
+        crowd.arrive(90, step(mine), SPOT, 0);
         let near = crowd.near(91, step(mine), 100);
         assert!(near.is_cut);
         assert_eq!((near.entries()[0].id, near.entries().len()), (90, 8));
@@ -120,25 +116,15 @@ fn a_crowded_cell_does_not_hide_its_neighbour() {
 
 /// Players in one cell, `way_cm` from its edge inwards, each a bit farther from where they are asked for.
 fn in_a_row(players: &[u32], way_cm: i32) -> (Crowd, Point) {
-    let map = generate(&GenerateOptions::city(3_000, 1), &mut |_, _| {}).unwrap();
+    let map = city();
     let mut crowd = Crowd::new(&map, 6_000).unwrap();
-    let (from, to, offset_dm) = (0, 0, 0);
     let middle = map.point(1_500).unwrap();
     for (at, &player) in (0..).zip(players) {
         let place = Point {
             x: middle.x + way_cm + at % 500,
             ..middle
         };
-        crowd.arrive(
-            player,
-            place,
-            Spot {
-                from,
-                to,
-                offset_dm,
-            },
-            0,
-        );
+        crowd.arrive(player, place, SPOT, 0);
     }
     (crowd, middle)
 }
@@ -180,17 +166,7 @@ fn of_more_than_sixteen_no_more_are_looked_at_and_the_list_says_so() {
             (&[][..], is_cut),
             "{count}, none in sight"
         );
-        let (from, to, offset_dm) = (0, 0, 0);
-        crowd.arrive(
-            0,
-            place,
-            Spot {
-                from,
-                to,
-                offset_dm,
-            },
-            0,
-        );
+        crowd.arrive(0, place, SPOT, 0);
         let seen = crowd.near(5_999, place, 1_000).entries().len();
         assert_eq!(
             seen,
